@@ -1,0 +1,131 @@
+/**
+ * Reads a running server's ledger over Convex's HTTP API. What it answers is a claim: nothing here is believed
+ * before the verifier has seen it, and a server that never comes to an end is not followed.
+ */
+import { z } from "zod";
+import { HASH_PATTERN } from "../ledger/hash.ts";
+import { idPattern } from "../ledger/ids.ts";
+import { AuditError } from "./auditError.ts";
+
+const PAGE_EVENTS_MAX = 200;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** A server's message is shown, but not at any length. */
+const MESSAGE_LENGTH_MAX = 200;
+
+const headAnswer = z.object({
+  orgId: z.string().regex(idPattern("org")),
+  seq: z.int().min(0),
+  hash: z.string().regex(HASH_PATTERN),
+});
+
+const pageAnswer = z.object({
+  entries: z.array(z.object({ text: z.string(), hash: z.string() })),
+  nextAfterSeq: z.int().min(0),
+  isDone: z.boolean(),
+});
+
+const envelope = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("success"), value: z.unknown() }),
+  z.object({
+    status: z.literal("error"),
+    errorMessage: z.string(),
+    errorData: z.object({ code: z.string() }).optional().catch(undefined),
+  }),
+]);
+
+export type LiveHead = z.infer<typeof headAnswer>;
+export type LivePage = z.infer<typeof pageAnswer>;
+
+export interface LiveLedger {
+  readonly url: string;
+  readonly token: string;
+}
+
+const NEXT_BY_CODE: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: "Sign in again and pass the new token with DAYBOOK_TOKEN or --token.",
+  NO_ACTIVE_ORG: "Use a token whose organisation is the one to audit, or select it first.",
+  FORBIDDEN: "Reading the ledger needs the role owner or auditor: ask an owner for it.",
+  RATE_LIMITED: "Wait a minute and try again.",
+};
+
+const ON_THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Accepts an https address, or plain http on this machine, where nobody can read the token on its way. */
+export function parseServerUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isSafe =
+    url?.protocol === "https:" || (url?.protocol === "http:" && ON_THIS_MACHINE.test(url.hostname));
+  if (url !== undefined && isSafe) return url.href.replace(/\/+$/, "");
+  throw new AuditError(
+    `${text} is not an address to send a token to.`,
+    "Give the server's https:// address; http:// is accepted for localhost only.",
+  );
+}
+
+async function post(ledger: LiveLedger, path: string, args: object): Promise<Response> {
+  try {
+    return await fetch(`${ledger.url}/api/query`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${ledger.token}` },
+      body: JSON.stringify({ path, format: "convex_encoded_json", args: [args] }),
+      // Followed, a redirect would take the token along to wherever it points.
+      redirect: "error",
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+  } catch (error) {
+    const next = "Check the address, and that the server runs and can be reached from here.";
+    throw new AuditError(`${ledger.url} did not answer.`, next, { cause: error });
+  }
+}
+
+async function readAnswer(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    return undefined;
+  }
+}
+
+async function query<Answer>(
+  ledger: LiveLedger,
+  path: string,
+  args: object,
+  answer: z.ZodType<Answer>,
+): Promise<Answer> {
+  const response = await post(ledger, path, args);
+  const body = envelope.safeParse(await readAnswer(response));
+  if (!body.success) {
+    const next = "Check that the address is that of a Daybook server and not of its web page.";
+    throw new AuditError(`${ledger.url} gave no answer to ${path} (HTTP ${response.status}).`, next);
+  }
+  if (body.data.status === "error") {
+    const code = body.data.errorData?.code;
+    const reason = code ?? body.data.errorMessage.slice(0, MESSAGE_LENGTH_MAX);
+    const next = (code === undefined ? undefined : NEXT_BY_CODE[code]) ?? "Ask whoever runs the server.";
+    throw new AuditError(`The server refused ${path}: ${reason}.`, next);
+  }
+  const value = answer.safeParse(body.data.value);
+  if (value.success) return value.data;
+  const next = "The server runs another version: audit with the version that it runs.";
+  throw new AuditError(`The server's answer to ${path} has another shape.`, next, { cause: value.error });
+}
+
+/** The head that the server claims now. Read it before the events: the ledger may grow meanwhile. */
+export async function readHead(ledger: LiveLedger): Promise<LiveHead> {
+  return await query(ledger, "projections/ledger:head", {}, headAnswer);
+}
+
+/** The entries up to a head, page by page; fewer when the server has no more. */
+export async function* readPages(
+  ledger: LiveLedger,
+  head: LiveHead,
+): AsyncGenerator<LivePage["entries"], void> {
+  let afterSeq = 0;
+  while (afterSeq < head.seq) {
+    const limit = Math.min(PAGE_EVENTS_MAX, head.seq - afterSeq);
+    const page = await query(ledger, "projections/ledger:events", { afterSeq, limit }, pageAnswer);
+    yield page.entries;
+    if (page.isDone || page.nextAfterSeq <= afterSeq) return;
+    afterSeq = page.nextAfterSeq;
+  }
+}

@@ -1,0 +1,90 @@
+/** A server that answers the two ledger queries in the wire format of Convex's HTTP API, and can be told to lie. */
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { LedgerEntry } from "../../ledger/verify.ts";
+
+export const TOKEN = "token-of-an-auditor";
+const UDF_FAILED = 560;
+const PAGE_MAX = 200;
+
+export interface Served {
+  readonly head: { readonly orgId: string; readonly seq: number; readonly hash: string };
+  readonly entries: readonly LedgerEntry[];
+  /** Replaces the answer to one path. A redirect leads to where the true answer is. */
+  readonly answers?: Readonly<Record<string, { readonly status: number; readonly body: string }>>;
+  /** Says that there is more and never moves on. */
+  readonly isEndless?: boolean;
+}
+
+export interface ServedLedger {
+  readonly url: string;
+  readonly requests: readonly {
+    readonly path: string;
+    readonly args: unknown;
+    readonly authorization: string;
+  }[];
+  close(): Promise<void>;
+}
+
+interface Query {
+  readonly path: string;
+  readonly format: string;
+  readonly args: readonly [{ readonly afterSeq?: number; readonly limit?: number }];
+}
+
+async function readBody(request: IncomingMessage): Promise<Query> {
+  let text = "";
+  for await (const chunk of request) text += String(chunk);
+  return JSON.parse(text) as Query;
+}
+
+function page(served: Served, { afterSeq = 0, limit = 50 }: Query["args"][0]): object {
+  const entries = served.entries.slice(afterSeq, afterSeq + Math.min(limit, PAGE_MAX));
+  if (served.isEndless === true) return { entries, nextAfterSeq: afterSeq, isDone: false };
+  const nextAfterSeq = afterSeq + entries.length;
+  return { entries, nextAfterSeq, isDone: nextAfterSeq >= served.entries.length };
+}
+
+function answer(
+  served: Served,
+  url: string,
+  query: Query,
+  authorization: string,
+): { status: number; body: string } {
+  const replaced = url === "/api/query" ? served.answers?.[query.path] : undefined;
+  if (replaced !== undefined) return replaced;
+  if (authorization !== `Bearer ${TOKEN}` || query.format !== "convex_encoded_json") {
+    const errorData = { code: "UNAUTHENTICATED", message: "Sign in." };
+    return { status: UDF_FAILED, body: JSON.stringify({ status: "error", errorMessage: "x", errorData }) };
+  }
+  const value = query.path === "projections/ledger:head" ? served.head : page(served, query.args[0]);
+  return { status: 200, body: JSON.stringify({ status: "success", value, logLines: [] }) };
+}
+
+export async function serveLedger(served: Served): Promise<ServedLedger> {
+  const requests: { path: string; args: unknown; authorization: string }[] = [];
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const query = await readBody(request);
+    const authorization = request.headers.authorization ?? "";
+    requests.push({ path: query.path, args: query.args[0], authorization });
+    const { status, body } = answer(served, request.url ?? "", query, authorization);
+    response.writeHead(status, { "content-type": "application/json", location: "/elsewhere" }).end(body);
+  };
+  const server = createServer((request, response) => {
+    void handle(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Speed and memory of the auditor: `node bench/verify.ts [events]` writes a made-up ledger to a temporary file
+ * and verifies it as `npm run audit -- verify --bundle` does. Memory is flat when the ratio stays near 1.
+ */
+import { spawnSync } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { verifyBundleFile } from "../audit/bundleFile.ts";
+import { nodeSha256 } from "../audit/nodeSha256.ts";
+import { formatEntry, formatManifest } from "../ledger/bundle.ts";
+import { chainEvents, endlessDrafts, SAMPLE_ORG_ID } from "../ledger/testing/sampleLedger.ts";
+
+const EVENTS_DEFAULT = 200_000;
+const EVENTS_LEAST = 100;
+const LINES_PER_WRITE = 1000;
+const MEBIBYTE = 1024 * 1024;
+
+function parseCount(argument: string | undefined): number {
+  const count = argument === undefined ? EVENTS_DEFAULT : Number(argument);
+  if (Number.isSafeInteger(count) && count >= EVENTS_LEAST) return count;
+  throw new Error(`Give the number of events, at least ${EVENTS_LEAST}.`);
+}
+
+/** The manifest comes first and holds the last hash, so the chain is walked once before it is written. */
+function* bundleLines(count: number): Generator<string, void> {
+  let headHash = "";
+  for (const { entry } of chainEvents(endlessDrafts().take(count), nodeSha256)) headHash = entry.hash;
+  yield formatManifest({ orgId: SAMPLE_ORG_ID, count, headSeq: count, headHash, exportedAt: 0 });
+  for (const { entry } of chainEvents(endlessDrafts().take(count), nodeSha256)) yield formatEntry(entry);
+}
+
+function* blocks(lines: Iterable<string>): Generator<string, void> {
+  let block: string[] = [];
+  for (const line of lines) {
+    block.push(`${line}\n`);
+    if (block.length < LINES_PER_WRITE) continue;
+    yield block.join("");
+    block = [];
+  }
+  yield block.join("");
+}
+
+interface Measured {
+  readonly seconds: number;
+  readonly peakAtTenthBytes: number;
+  readonly peakBytes: number;
+}
+
+async function measure(file: string): Promise<Measured> {
+  let peakBytes = 0;
+  let peakAtTenthBytes = 0;
+  const startedAt = performance.now();
+  const verdict = await verifyBundleFile(file, [], {
+    report: (done, total) => {
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+      if (done * 10 <= total) peakAtTenthBytes = peakBytes;
+    },
+    stop: () => undefined,
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (verdict.result !== "intact") throw new Error(`The ledger was not intact: ${JSON.stringify(verdict)}`);
+  return { seconds, peakAtTenthBytes, peakBytes };
+}
+
+async function verifyOnly(file: string, count: number): Promise<void> {
+  const { size } = await stat(file);
+  const { seconds, peakAtTenthBytes, peakBytes } = await measure(file);
+  const mebibytes = (bytes: number) => `${(bytes / MEBIBYTE).toFixed(0)} MiB`;
+  console.log(`events               ${count} (${mebibytes(size)})`);
+  console.log(`events per second    ${Math.round(count / seconds)}`);
+  console.log(`peak RSS at 10 %     ${mebibytes(peakAtTenthBytes)}`);
+  console.log(`peak RSS at 100 %    ${mebibytes(peakBytes)}`);
+  console.log(`ratio                ${(peakBytes / peakAtTenthBytes).toFixed(2)}`);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const [first, file] = args;
+  if (first === "--file" && file !== undefined) {
+    await verifyOnly(file, parseCount(args[2]));
+    return;
+  }
+  const count = parseCount(first);
+  const folder = await mkdtemp(join(tmpdir(), "daybook-bench-"));
+  try {
+    const bundle = join(folder, "ledger.ndjson");
+    await pipeline(blocks(bundleLines(count)), createWriteStream(bundle));
+    // A process of its own: what generating the ledger left behind would hide what verifying it needs.
+    const options = [import.meta.filename, "--file", bundle, String(count)];
+    const { status } = spawnSync(process.execPath, options, { stdio: "inherit" });
+    process.exitCode = status ?? 1;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,154 @@
+/**
+ * The policy table: one row per public function. No row, no call (INV-08). A role that a row does not name is
+ * refused. Every event carries the table's fingerprint, so an auditor knows under which rules it was written.
+ */
+import { canonicalize } from "../../ledger/canonicalJson.ts";
+import type { Role } from "../../ledger/event.ts";
+import { sha256Noble, toHex } from "../../ledger/hash.ts";
+import { Refusal } from "./errors.ts";
+import { outranks } from "./roles.ts";
+
+/**
+ * What else must hold for a role.
+ * - `always`: nothing.
+ * - `belowOwnRank`: every role that is granted, and the target's role, is below the caller's.
+ * - `assigned`: the object is assigned to the caller.
+ * - `assignedOrUnassigned`: the object is assigned to the caller or to nobody.
+ * - `assignedWithoutPrice`: as `assigned`, and prices are left out of the answer.
+ */
+export type Condition =
+  "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice";
+
+export type PolicyRow =
+  | { level: "signedIn" }
+  | {
+      level: "member";
+      roles: Partial<Record<Role, Condition>>;
+      /** Roles that may still call in a frozen organisation. */
+      whenFrozen?: readonly Role[];
+    };
+
+const OWNER = { owner: "always" } as const;
+const MANAGERS = { owner: "always", manager: "always" } as const;
+const MANAGERS_AND_ASSIGNED = { ...MANAGERS, staff: "assigned" } as const;
+const RANKED = { owner: "belowOwnRank", manager: "belowOwnRank" } as const;
+const BOOKING_READERS = {
+  ...MANAGERS,
+  staff: "assignedOrUnassigned",
+  freelancer: "assignedWithoutPrice",
+} as const;
+const EVERY_ROLE = {
+  owner: "always",
+  manager: "always",
+  staff: "always",
+  freelancer: "always",
+  guest: "always",
+  auditor: "always",
+} as const;
+const READERS_WHEN_FROZEN = ["owner", "auditor"] as const;
+
+export const POLICY = {
+  "commands/organizations:create": { level: "signedIn" },
+  "commands/members:acceptInvitation": { level: "signedIn" },
+  "commands/session:selectOrganization": { level: "signedIn" },
+  "projections/organizations:mine": { level: "signedIn" },
+
+  "commands/organizations:rename": { level: "member", roles: OWNER },
+  "commands/members:invite": { level: "member", roles: RANKED },
+  "commands/members:changeRole": { level: "member", roles: RANKED },
+  "commands/members:remove": { level: "member", roles: RANKED },
+  "commands/services:define": { level: "member", roles: MANAGERS },
+  "commands/services:retire": { level: "member", roles: MANAGERS },
+  "commands/bookings:request": { level: "member", roles: { ...MANAGERS, staff: "always" } },
+  "commands/bookings:confirm": { level: "member", roles: MANAGERS },
+  "commands/bookings:assign": { level: "member", roles: MANAGERS },
+  "commands/bookings:unassign": { level: "member", roles: MANAGERS },
+  "commands/bookings:cancel": { level: "member", roles: MANAGERS },
+  "commands/bookings:reschedule": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:start": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:complete": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:markNoShow": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+
+  "projections/organizations:current": {
+    level: "member",
+    roles: EVERY_ROLE,
+    whenFrozen: READERS_WHEN_FROZEN,
+  },
+  "projections/members:list": {
+    level: "member",
+    roles: { ...MANAGERS, staff: "always", auditor: "always" },
+  },
+  "projections/services:list": { level: "member", roles: { ...MANAGERS, staff: "always" } },
+  "projections/bookings:list": { level: "member", roles: BOOKING_READERS },
+  "projections/bookings:get": { level: "member", roles: BOOKING_READERS },
+  "projections/auditLog:list": {
+    level: "member",
+    roles: { ...MANAGERS, auditor: "always" },
+    whenFrozen: READERS_WHEN_FROZEN,
+  },
+  "projections/ledger:head": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    whenFrozen: READERS_WHEN_FROZEN,
+  },
+  "projections/ledger:events": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    whenFrozen: READERS_WHEN_FROZEN,
+  },
+} as const satisfies Record<string, PolicyRow>;
+
+export type FunctionName = keyof typeof POLICY;
+
+/** First 16 hex characters of the SHA-256 of the canonical policy table. */
+export const POLICY_FINGERPRINT = toHex(sha256Noble(new TextEncoder().encode(canonicalize(POLICY)))).slice(
+  0,
+  16,
+);
+
+/** The row of a function. Throws FORBIDDEN when there is none (INV-08). */
+export function policyRow(name: string): PolicyRow {
+  if (!Object.hasOwn(POLICY, name)) throw new Refusal("FORBIDDEN");
+  return POLICY[name as FunctionName];
+}
+
+/** The condition under which a role may call a member-level function. Throws FORBIDDEN when it may not. */
+export function conditionFor(name: string, role: Role): Condition {
+  const row = policyRow(name);
+  const condition = row.level === "member" ? row.roles[role] : undefined;
+  if (condition === undefined) throw new Refusal("FORBIDDEN");
+  return condition;
+}
+
+/** Facts of the object that conditions speak about. */
+export type Relation = {
+  /** Whom the object is assigned to; null when to nobody, absent when the object does not exist. */
+  assigneeId?: string | null;
+  /** Roles that are granted and the role of the member that is changed. */
+  rolesConcerned?: readonly Role[];
+};
+
+/**
+ * Holds a condition against the object. Throws NOT_FOUND where the caller may not know that the object exists,
+ * FORBIDDEN where the members' list shows it anyway.
+ */
+export function requireRelation(
+  condition: Condition,
+  caller: { userId: string; role: Role },
+  relation: Relation,
+): void {
+  switch (condition) {
+    case "always":
+      return;
+    case "belowOwnRank":
+      if ((relation.rolesConcerned ?? []).every((role) => outranks(caller.role, role))) return;
+      throw new Refusal("FORBIDDEN");
+    case "assigned":
+    case "assignedWithoutPrice":
+      if (relation.assigneeId === caller.userId) return;
+      throw new Refusal("NOT_FOUND");
+    case "assignedOrUnassigned":
+      if (relation.assigneeId === caller.userId || relation.assigneeId === null) return;
+      throw new Refusal("NOT_FOUND");
+  }
+}

@@ -1,0 +1,70 @@
+/* eslint-disable */
+/**
+ * Generated `api` utility.
+ *
+ * THIS CODE IS AUTOMATICALLY GENERATED.
+ *
+ * To regenerate, run `npx convex dev`.
+ * @module
+ */
+
+import type * as append from "../append.js";
+import type * as catalogue_booking from "../catalogue/booking.js";
+import type * as catalogue_catalogue from "../catalogue/catalogue.js";
+import type * as catalogue_definition from "../catalogue/definition.js";
+import type * as catalogue_fields from "../catalogue/fields.js";
+import type * as catalogue_invitation from "../catalogue/invitation.js";
+import type * as catalogue_member from "../catalogue/member.js";
+import type * as catalogue_organization from "../catalogue/organization.js";
+import type * as catalogue_service from "../catalogue/service.js";
+import type * as read from "../read.js";
+import type * as row from "../row.js";
+
+import type {
+  ApiFromModules,
+  FilterApi,
+  FunctionReference,
+} from "convex/server";
+import { anyApi, componentsGeneric } from "convex/server";
+
+const fullApi: ApiFromModules<{
+  append: typeof append;
+  "catalogue/booking": typeof catalogue_booking;
+  "catalogue/catalogue": typeof catalogue_catalogue;
+  "catalogue/definition": typeof catalogue_definition;
+  "catalogue/fields": typeof catalogue_fields;
+  "catalogue/invitation": typeof catalogue_invitation;
+  "catalogue/member": typeof catalogue_member;
+  "catalogue/organization": typeof catalogue_organization;
+  "catalogue/service": typeof catalogue_service;
+  read: typeof read;
+  row: typeof row;
+}> = anyApi as any;
+
+/**
+ * A utility for referencing Convex functions in your app's public API.
+ *
+ * Usage:
+ * ```js
+ * const myFunctionReference = api.myModule.myFunction;
+ * ```
+ */
+export const api: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "public">
+> = anyApi as any;
+
+/**
+ * A utility for referencing Convex functions in your app's internal API.
+ *
+ * Usage:
+ * ```js
+ * const myFunctionReference = internal.myModule.myFunction;
+ * ```
+ */
+export const internal: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "internal">
+> = anyApi as any;
+
+export const components = componentsGeneric() as unknown as {};

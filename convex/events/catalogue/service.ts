@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { defineEvent } from "./definition.ts";
+import { amountMinor, businessName, currency } from "./fields.ts";
+
+export const serviceEvents = {
+  "service.defined": defineEvent(
+    z.strictObject({
+      name: businessName,
+      durationMinutes: z.int().positive(),
+      priceMinor: amountMinor,
+      currency,
+    }),
+  ),
+  "service.retired": defineEvent(z.strictObject({})),
+};

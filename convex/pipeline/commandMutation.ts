@@ -1,0 +1,214 @@
+/**
+ * The corridor of a member's command, in one transaction:
+ * 1. principal → 2. lifecycle, policy → 3. limits → arguments → the object's own relation → 4. idempotency →
+ * 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
+ *
+ * Until the append, a refusal is returned and its record and the limiter's count stay. From the append on,
+ * whatever fails is thrown and takes everything back. Limits come before the arguments and the object are looked
+ * at: a call that is refused for them has been counted, and a limit tells nothing about ids.
+ */
+import type { RegisteredMutation } from "convex/server";
+import { v, type PropertyValidators } from "convex/values";
+import { ulid } from "ulid";
+import { z } from "zod";
+import { parseArguments } from "../access/arguments.ts";
+import { Refusal, toRejected } from "../access/errors.ts";
+import { limitCaller, limitOrganization } from "../access/limits.ts";
+import {
+  conditionFor,
+  POLICY_FINGERPRINT,
+  requireRelation,
+  type Condition,
+  type FunctionName,
+  type Relation,
+} from "../access/policy.ts";
+import { getAuthUser, requireLifecycle, requireMember, type Member } from "../access/principal.ts";
+import { recordRefusal } from "../access/securityLog.ts";
+import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
+import { mutation, type MutationCtx } from "../_generated/server.js";
+import type { Accepted, Aggregate, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
+import { idempotencyKey } from "../access/fields.ts";
+import { payloadFingerprint } from "./fingerprint.ts";
+import { appendDecision, findReceipt, loadAggregate, type Loaded, type ReceiptKey } from "./ledger.ts";
+import { project } from "./project.ts";
+import { committed, responseValidator, type CommandResponse } from "./response.ts";
+
+type Parsed<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
+type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>> & { idempotencyKey: string };
+
+type MemberFunction = Extract<FunctionName, `commands/${string}`>;
+
+/** What a command file declares. */
+export type CommandSpec<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts> = {
+  /** Its row in the policy table. */
+  function: MemberFunction;
+  /** Its arguments besides the idempotency key. */
+  args: Shape;
+  result: Result;
+  /** The aggregate that it concerns, and which one; without `stream` it founds a new one. */
+  aggregate: Aggregate<State>;
+  stream?: (args: Parsed<Shape>, orgId: string) => string;
+  /** The object's own relation to the caller, for the policy's conditions. */
+  relation?: (state: State, args: Parsed<Shape>) => Relation;
+  /** Tenant-scoped reads that the decider needs besides the state. */
+  facts: (input: {
+    tenant: TenantReader;
+    args: Parsed<Shape>;
+    state: State;
+    member: Member;
+  }) => Promise<Facts>;
+  decide: (input: { state: State; args: Parsed<Shape>; facts: Facts; context: DecisionContext }) => Decision;
+  /** Completes the stored ids to the answer, at first and at each replay; here secrets are derived. */
+  reveal?: (input: { tenant: TenantReader; ids: ResultIds; now: number }) => Promise<ResultIds>;
+};
+
+/** For a command whose decider needs nothing but the state. */
+export function noFacts(): Promise<null> {
+  return Promise.resolve(null);
+}
+
+/** `bookings.request` of `commands/bookings:request`: the command's name in the ledger. */
+export function commandName(functionName: FunctionName): string {
+  return functionName.slice("commands/".length).replace(":", ".");
+}
+
+/** A decision as accepted. Throws a rejection as a Refusal, for the corridor to return. */
+export function requireAccepted(decision: Decision): Accepted {
+  if (decision.kind === "accepted") return decision;
+  const { code, field } = decision;
+  throw new Refusal(code, field === undefined ? {} : { field });
+}
+
+/** Throws IDEMPOTENCY_KEY_REUSED when a key comes back with another payload. */
+export function requireSamePayload(stored: { fingerprint: string }, fingerprint: string): void {
+  if (stored.fingerprint !== fingerprint) throw new Refusal("IDEMPOTENCY_KEY_REUSED");
+}
+
+/** The context of a decision, from the transaction's frozen time and seeded randomness. */
+export function decisionContext(orgId: string, userId: string): DecisionContext {
+  const now = Date.now();
+  return { now, orgId, userId, newId: (prefix) => `${prefix}_${ulid(now, Math.random)}` };
+}
+
+type Corridor = {
+  member: Member;
+  condition: Condition;
+  context: DecisionContext;
+};
+
+/** Steps 1 to 3. */
+async function enter(ctx: MutationCtx, functionName: MemberFunction, member: Member): Promise<Corridor> {
+  requireLifecycle(functionName, member.organization.status, member.role);
+  const condition = conditionFor(functionName, member.role);
+  await limitCaller(ctx, functionName, member.userId);
+  await limitOrganization(ctx, member.orgId);
+  return { member, condition, context: decisionContext(member.orgId, member.userId) };
+}
+
+type Outcome =
+  | { kind: "replay"; ids: ResultIds; receipt: Parameters<typeof committed>[3] }
+  | {
+      kind: "decided";
+      decision: Accepted;
+      versions: ReadonlyMap<string, number>;
+      key: ReceiptKey;
+      fingerprint: string;
+    };
+
+function requireVersion(args: Readonly<Record<string, unknown>>, loaded: Loaded<unknown>): void {
+  const expected = args["expectedVersion"];
+  // A stream that does not exist is the decider's NOT_FOUND, whatever version the caller expects.
+  if (expected === undefined || loaded.version === 0) return;
+  if (expected !== loaded.version) throw new Refusal("VERSION_CONFLICT", { field: "expectedVersion" });
+}
+
+/** Arguments, relation, and steps 4 and 5. */
+async function decide<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
+  ctx: MutationCtx,
+  spec: CommandSpec<Shape, Result, State, Facts>,
+  { member, condition, context }: Corridor,
+  rawArgs: unknown,
+): Promise<Outcome> {
+  const schema = z.strictObject({ ...spec.args, idempotencyKey });
+  const { idempotencyKey: key, ...payload } = parseArguments(schema, rawArgs) as Parsed<Shape> & {
+    idempotencyKey: string;
+  };
+  const args = payload as unknown as Parsed<Shape>;
+  const { orgId, userId } = member;
+  const stream = spec.stream?.(args, orgId);
+  const loaded =
+    stream === undefined
+      ? { state: spec.aggregate.initial, version: 0 }
+      : await loadAggregate(ctx, orgId, stream, spec.aggregate);
+  requireRelation(condition, member, spec.relation?.(loaded.state, args) ?? {});
+
+  const command = commandName(spec.function);
+  const receiptKey: ReceiptKey = { orgId, actorId: userId, command, key };
+  const fingerprint = payloadFingerprint(command, payload);
+  const stored = await findReceipt(ctx, receiptKey);
+  if (stored !== null) {
+    requireSamePayload(stored, fingerprint);
+    return { kind: "replay", ids: stored.result, receipt: stored.receipt };
+  }
+  requireVersion(payload, loaded);
+  const tenant = tenantReader(ctx, orgId);
+  const facts = await spec.facts({ tenant, args, state: loaded.state, member });
+  const decision = requireAccepted(spec.decide({ state: loaded.state, args, facts, context }));
+  const versions = new Map(stream === undefined ? [] : [[stream, loaded.version]]);
+  return { kind: "decided", decision, versions, key: receiptKey, fingerprint };
+}
+
+/** Steps 6, 7 and 9, or the stored receipt. */
+async function commit<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
+  ctx: MutationCtx,
+  spec: CommandSpec<Shape, Result, State, Facts>,
+  { member, context }: Corridor,
+  outcome: Outcome,
+): Promise<ReturnType<typeof committed>> {
+  const { orgId, userId, role } = member;
+  const tenant = tenantReader(ctx, orgId);
+  const reveal = async (ids: ResultIds): Promise<ResultIds> =>
+    spec.reveal === undefined ? ids : await spec.reveal({ tenant, ids, now: context.now });
+  if (outcome.kind === "replay") return committed(orgId, true, await reveal(outcome.ids), outcome.receipt);
+  const { decision, versions, key, fingerprint } = outcome;
+  const { receipt, events } = await appendDecision(ctx, {
+    key,
+    fingerprint,
+    decision,
+    versions,
+    actor: { kind: "user", id: userId, role: decision.actorRole ?? role },
+    source: { kind: "command", name: key.command, key: key.key, policy: POLICY_FINGERPRINT },
+    correlationId: context.newId("cor"),
+  });
+  await project(ctx, orgId, events);
+  return committed(orgId, false, await reveal(decision.result), receipt);
+}
+
+/**
+ * Registers a command of a member in their active organisation. Returns `committed` with a receipt or
+ * `rejected` with a code; throws only on a broken invariant.
+ */
+export function commandMutation<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
+  spec: CommandSpec<Shape, Result, State, Facts>,
+): RegisteredMutation<"public", Input<Shape>, Promise<CommandResponse<Result>>> {
+  const handler = async (ctx: MutationCtx, rawArgs: unknown): Promise<unknown> => {
+    let member: Member | undefined;
+    let corridor: Corridor;
+    let outcome: Outcome;
+    try {
+      member = await requireMember(ctx, await getAuthUser(ctx));
+      corridor = await enter(ctx, spec.function, member);
+      outcome = await decide(ctx, spec, corridor, rawArgs);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (member !== undefined) {
+        const { orgId, userId, role } = member;
+        const { rejection } = error;
+        await recordRefusal(ctx, { orgId, userId, role, function: spec.function, rejection });
+      }
+      return toRejected(error);
+    }
+    return await commit(ctx, spec, corridor, outcome);
+  };
+  return mutation({ args: v.any(), returns: responseValidator(spec.result), handler: handler as never });
+}

@@ -1,0 +1,87 @@
+/** The corridor's way to the ledger component: load an aggregate, look a receipt up, append. */
+import { parseEvent, type EventEnvelope, type Role, type Source } from "../../ledger/event.ts";
+import { components } from "../_generated/api.js";
+import type { MutationCtx } from "../_generated/server.js";
+import type { Accepted, Aggregate, ResultIds } from "../domain/decision.ts";
+import { toDomainEvent, CATALOGUE, type DomainEvent } from "../events/catalogue/catalogue.ts";
+import { latestVersion } from "../events/catalogue/definition.ts";
+
+const STREAM_PAGE = 200;
+
+export type Loaded<State> = { state: State; version: number };
+
+function parseText(text: string): EventEnvelope {
+  const parsed = parseEvent(JSON.parse(text));
+  if (!parsed.ok) throw new Error(`INV-02 the ledger returned a bad event: ${parsed.reason}`);
+  return parsed.event;
+}
+
+/** Folds one stream. An organisation's missing stream and a foreign one both give the initial state. */
+export async function loadAggregate<State>(
+  ctx: MutationCtx,
+  orgId: string,
+  stream: string,
+  aggregate: Aggregate<State>,
+): Promise<Loaded<State>> {
+  let { initial: state } = aggregate;
+  let version = 0;
+  for (;;) {
+    const page = await ctx.runQuery(components.events.read.stream, {
+      orgId,
+      stream,
+      afterVersion: version,
+      limit: STREAM_PAGE,
+    });
+    for (const { text } of page.entries) state = aggregate.evolve(state, toDomainEvent(parseText(text)));
+    version = page.nextAfterVersion;
+    if (page.isDone) return { state, version };
+  }
+}
+
+export type Receipt = { firstSeq: number; lastSeq: number; headHash: string; eventIds: string[] };
+
+export type ReceiptKey = { orgId: string; actorId: string; command: string; key: string };
+
+export type StoredReceipt = { fingerprint: string; result: ResultIds; receipt: Receipt };
+
+/** What this key did, or null. */
+export async function findReceipt(ctx: MutationCtx, of: ReceiptKey): Promise<StoredReceipt | null> {
+  return await ctx.runQuery(components.events.read.receipt, of);
+}
+
+export type Appending = {
+  key: ReceiptKey;
+  fingerprint: string;
+  decision: Accepted;
+  /** Versions of the streams that existed when the decision was made; the others are new. */
+  versions: ReadonlyMap<string, number>;
+  actor: { kind: "user"; id: string; role: Role };
+  source: Source;
+  correlationId: string;
+};
+
+/** Appends a decision's events with their receipt and returns the events as folds see them. */
+export async function appendDecision(
+  ctx: MutationCtx,
+  { key, fingerprint, decision, versions, actor, source, correlationId }: Appending,
+): Promise<{ receipt: Receipt; events: DomainEvent[] }> {
+  const next = new Map(versions);
+  const events = decision.events.map(({ stream, type, data }) => {
+    const expectedStreamVersion = next.get(stream) ?? 0;
+    next.set(stream, expectedStreamVersion + 1);
+    return { stream, expectedStreamVersion, type, typeVersion: latestVersion(CATALOGUE[type]), data };
+  });
+  const { actorId, command } = key;
+  const appended = await ctx.runMutation(components.events.append.append, {
+    orgId: key.orgId,
+    actor,
+    source,
+    correlationId,
+    events,
+    receipt: { actorId, command, key: key.key, fingerprint, result: { ...decision.result } },
+  });
+  return {
+    receipt: appended.receipt,
+    events: appended.entries.map(({ text }) => toDomainEvent(parseText(text))),
+  };
+}

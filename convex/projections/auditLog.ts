@@ -1,0 +1,160 @@
+/** The audit log: every event as a line that a person can read, newest first. */
+import { paginationResultValidator } from "convex/server";
+import { v } from "convex/values";
+import { z } from "zod";
+import type { Doc } from "../_generated/dataModel.js";
+import { paginationOpts } from "../access/arguments.ts";
+import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { actorValidator, auditCategoryValidator } from "../schema.ts";
+import { mapPage, provenance } from "./page.ts";
+import { defineProjection, foundedBy, streamId } from "./projection.ts";
+import { projectionQuery } from "./projectionQuery.ts";
+
+type Category = Doc<"auditLog">["category"];
+
+const CATEGORIES = [
+  "organization",
+  "membership",
+  "role",
+  "service",
+  "booking",
+  "assignment",
+  "status",
+] as const satisfies readonly Category[];
+
+const CATEGORY: Record<DomainEvent["type"], Category> = {
+  "organization.created": "organization",
+  "organization.renamed": "organization",
+  "invitation.created": "membership",
+  "invitation.accepted": "membership",
+  "member.joined": "membership",
+  "member.roleChanged": "role",
+  "member.removed": "membership",
+  "service.defined": "service",
+  "service.retired": "service",
+  "booking.requested": "booking",
+  "booking.rescheduled": "booking",
+  "booking.assigned": "assignment",
+  "booking.unassigned": "assignment",
+  "booking.confirmed": "status",
+  "booking.started": "status",
+  "booking.completed": "status",
+  "booking.noShowMarked": "status",
+  "booking.cancelled": "status",
+};
+
+function instant(timestampMs: number): string {
+  return new Date(timestampMs).toISOString();
+}
+
+function organizationSummary(event: DomainEvent): string | null {
+  switch (event.type) {
+    case "organization.created":
+      return `Organisation "${event.data.name}" created (${event.data.timeZone}, ${event.data.currency})`;
+    case "organization.renamed":
+      return `Organisation renamed to "${event.data.name}"`;
+    case "invitation.created":
+      return `Invitation ${streamId(event)} created for the role ${event.data.role}, until ${instant(event.data.expiresAt)}`;
+    case "invitation.accepted":
+      return `Invitation ${streamId(event)} accepted by ${event.data.userId}`;
+    case "member.joined":
+      return `${event.data.userId} joined as ${event.data.role}`;
+    case "member.roleChanged":
+      return `Role of ${streamId(event)} changed from ${event.data.previousRole} to ${event.data.role}`;
+    case "member.removed":
+      return `${streamId(event)} removed (was ${event.data.role})`;
+    default:
+      return null;
+  }
+}
+
+function bookingSummary(event: DomainEvent): string | null {
+  const id = streamId(event);
+  switch (event.type) {
+    case "booking.requested":
+      return `Booking ${id} requested for ${instant(event.data.startsAt)}`;
+    case "booking.rescheduled":
+      return `Booking ${id} moved to ${instant(event.data.startsAt)}`;
+    case "booking.assigned":
+      return `Booking ${id} assigned to ${event.data.assigneeId}`;
+    case "booking.unassigned":
+      return `Booking ${id} no longer assigned to ${event.data.previousAssigneeId}`;
+    case "booking.confirmed":
+      return `Booking ${id}: requested → confirmed`;
+    case "booking.started":
+      return `Booking ${id}: confirmed → in progress`;
+    case "booking.completed":
+      return `Booking ${id}: in progress → completed`;
+    case "booking.noShowMarked":
+      return `Booking ${id}: confirmed → no show`;
+    case "booking.cancelled":
+      return `Booking ${id} cancelled (${event.data.reason.replaceAll("_", " ")})`;
+    default:
+      return null;
+  }
+}
+
+function serviceSummary(event: DomainEvent): string | null {
+  switch (event.type) {
+    case "service.defined": {
+      const { name, durationMinutes, priceMinor, currency } = event.data;
+      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency})`;
+    }
+    case "service.retired":
+      return `Service ${streamId(event)} retired`;
+    default:
+      return null;
+  }
+}
+
+function summarise(event: DomainEvent): string {
+  return organizationSummary(event) ?? serviceSummary(event) ?? bookingSummary(event) ?? event.type;
+}
+
+export const auditLog = defineProjection({
+  table: "auditLog",
+  key: (event) => String(event.seq),
+  keyOf: ({ seq }) => String(seq),
+  rows: (tenant) => tenant.rows("auditLog", "by_orgId_and_seq"),
+  find: async (tenant, key) =>
+    await tenant.rows("auditLog", "by_orgId_and_seq", (q) => q.eq("seq", Number(key))).unique(),
+  fold: (_row, event) => ({
+    seq: event.seq,
+    eventId: event.eventId,
+    at: event.recordedAt,
+    actor: event.actor,
+    category: CATEGORY[event.type],
+    type: event.type,
+    stream: event.stream,
+    summary: summarise(event),
+    ...foundedBy(event),
+  }),
+});
+
+/** Audit lines, newest first; `category` narrows them. */
+export const list = projectionQuery({
+  function: "projections/auditLog:list",
+  args: { paginationOpts, category: z.enum(CATEGORIES).optional() },
+  returns: paginationResultValidator(
+    v.object({
+      seq: v.number(),
+      eventId: v.string(),
+      at: v.number(),
+      actor: actorValidator,
+      category: auditCategoryValidator,
+      type: v.string(),
+      stream: v.string(),
+      summary: v.string(),
+      ...provenance,
+    }),
+  ),
+  handler: async ({ tenant, args }) => {
+    const { category } = args;
+    const rows =
+      category === undefined
+        ? tenant.rows("auditLog", "by_orgId_and_seq")
+        : tenant.rows("auditLog", "by_orgId_and_category_and_seq", (q) => q.eq("category", category));
+    const result = await rows.order("desc").paginate(args.paginationOpts);
+    return mapPage(result, ({ _id, _creationTime, orgId, ...row }) => row);
+  },
+});

@@ -1,0 +1,189 @@
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+
+export const roleValidator = v.union(
+  v.literal("owner"),
+  v.literal("manager"),
+  v.literal("staff"),
+  v.literal("freelancer"),
+  v.literal("guest"),
+  v.literal("auditor"),
+);
+
+/** The actor of an event, as in the envelope. */
+export const actorValidator = v.union(
+  v.object({ kind: v.literal("user"), id: v.string(), role: roleValidator }),
+  v.object({ kind: v.literal("provider"), id: v.string() }),
+  v.object({ kind: v.literal("system"), id: v.string() }),
+  v.object({ kind: v.literal("operator"), id: v.string() }),
+);
+
+export const organizationStatusValidator = v.union(
+  v.literal("active"),
+  v.literal("frozen"),
+  v.literal("closed"),
+);
+
+export const bookingStatusValidator = v.union(
+  v.literal("requested"),
+  v.literal("confirmed"),
+  v.literal("in_progress"),
+  v.literal("completed"),
+  v.literal("cancelled"),
+  v.literal("no_show"),
+);
+
+export const auditCategoryValidator = v.union(
+  v.literal("organization"),
+  v.literal("membership"),
+  v.literal("role"),
+  v.literal("service"),
+  v.literal("booking"),
+  v.literal("assignment"),
+  v.literal("status"),
+);
+
+/** What every projection row carries: its stream's version and where the row came from. */
+const provenance = {
+  version: v.number(),
+  createdAt: v.number(),
+  createdBy: actorValidator,
+};
+
+export default defineSchema({
+  // Directory tables: look-up key to organisation, read by the files that access/directory.ts names.
+
+  /** Identity to user. Written by access/directory; read by access/principal. The row can be erased; the id remains. */
+  users: defineTable({
+    userId: v.string(),
+    issuer: v.string(),
+    subject: v.string(),
+    /** The organisation that `session:selectOrganization` chose. */
+    selectedOrgId: v.optional(v.string()),
+  }).index("by_issuer_and_subject", ["issuer", "subject"]),
+
+  /** User to the organisations with an active membership. Written by access/directory from member events; read by projections/organizations. */
+  userOrganizations: defineTable({ userId: v.string(), orgId: v.string() }).index("by_userId_and_orgId", [
+    "userId",
+    "orgId",
+  ]),
+
+  /** SHA-256 of an invitation token to its organisation. Written by access/directory from invitation events; read by commands/members. */
+  invitationTokens: defineTable({ tokenHash: v.string(), orgId: v.string() }).index("by_tokenHash", [
+    "tokenHash",
+  ]),
+
+  /** Idempotency key of a command that needs no organisation to the organisation it took effect in. Written and read by pipeline/signedInMutation. */
+  commandKeys: defineTable({
+    userId: v.string(),
+    command: v.string(),
+    key: v.string(),
+    orgId: v.string(),
+  }).index("by_userId_and_command_and_key", ["userId", "command", "key"]),
+
+  // Tenant tables: projections, written by pipeline/project and projections/rebuild through their folds only.
+
+  /** One row per organisation. Read by access/principal (lifecycle) and projections/organizations. */
+  organizations: defineTable({
+    orgId: v.string(),
+    name: v.string(),
+    timeZone: v.string(),
+    currency: v.string(),
+    status: organizationStatusValidator,
+    ...provenance,
+  }).index("by_orgId", ["orgId"]),
+
+  /** One row per member, removed ones included. Read by access/principal (role), the deciders' facts and projections/members. */
+  members: defineTable({
+    orgId: v.string(),
+    userId: v.string(),
+    role: roleValidator,
+    status: v.union(v.literal("active"), v.literal("removed")),
+    joinedAt: v.number(),
+    ...provenance,
+  })
+    .index("by_orgId_and_userId", ["orgId", "userId"])
+    .index("by_orgId_and_status_and_role", ["orgId", "status", "role"]),
+
+  /** One row per invitation. Read by commands/members, to accept one and to replay one; no client reads it. */
+  invitations: defineTable({
+    orgId: v.string(),
+    invitationId: v.string(),
+    role: roleValidator,
+    tokenHash: v.string(),
+    keyId: v.string(),
+    expiresAt: v.number(),
+    status: v.union(v.literal("open"), v.literal("accepted")),
+    ...provenance,
+  })
+    .index("by_orgId_and_invitationId", ["orgId", "invitationId"])
+    .index("by_orgId_and_tokenHash", ["orgId", "tokenHash"]),
+
+  /** One row per service. Read by the deciders' facts, projections/services and projections/bookings (name). */
+  services: defineTable({
+    orgId: v.string(),
+    serviceId: v.string(),
+    name: v.string(),
+    durationMinutes: v.number(),
+    priceMinor: v.number(),
+    currency: v.string(),
+    status: v.union(v.literal("active"), v.literal("retired")),
+    ...provenance,
+  }).index("by_orgId_and_serviceId", ["orgId", "serviceId"]),
+
+  /** One row per booking. Read by the deciders' facts (free slot) and projections/bookings. */
+  bookings: defineTable({
+    orgId: v.string(),
+    bookingId: v.string(),
+    serviceId: v.string(),
+    startsAt: v.number(),
+    endsAt: v.number(),
+    status: bookingStatusValidator,
+    assigneeId: v.union(v.string(), v.null()),
+    /** Whether the booking occupies its assignee's time: requested, confirmed or in progress. */
+    holdsSlot: v.boolean(),
+    priceMinor: v.number(),
+    currency: v.string(),
+    ...provenance,
+  })
+    .index("by_orgId_and_bookingId", ["orgId", "bookingId"])
+    .index("by_orgId_and_startsAt", ["orgId", "startsAt"])
+    .index("by_orgId_and_status_and_startsAt", ["orgId", "status", "startsAt"])
+    .index("by_orgId_and_assigneeId_and_startsAt", ["orgId", "assigneeId", "startsAt"])
+    .index("by_orgId_and_assigneeId_and_status_and_startsAt", ["orgId", "assigneeId", "status", "startsAt"])
+    .index("by_orgId_and_assigneeId_and_holdsSlot_and_startsAt", [
+      "orgId",
+      "assigneeId",
+      "holdsSlot",
+      "startsAt",
+    ]),
+
+  /** One row per event, in readable words. Read by projections/auditLog. */
+  auditLog: defineTable({
+    orgId: v.string(),
+    seq: v.number(),
+    eventId: v.string(),
+    at: v.number(),
+    actor: actorValidator,
+    category: auditCategoryValidator,
+    type: v.string(),
+    stream: v.string(),
+    summary: v.string(),
+    ...provenance,
+  })
+    .index("by_orgId_and_seq", ["orgId", "seq"])
+    .index("by_orgId_and_category_and_seq", ["orgId", "category", "seq"]),
+
+  // Tenant tables that are not derived.
+
+  /** Refused calls. Written by access/securityLog in the transaction that answers the refusal; read by access/securityLogReader (operator). */
+  securityLog: defineTable({
+    orgId: v.string(),
+    at: v.number(),
+    function: v.string(),
+    code: v.string(),
+    userId: v.string(),
+    role: v.optional(roleValidator),
+    field: v.optional(v.string()),
+  }).index("by_orgId_and_at", ["orgId", "at"]),
+});

@@ -1,0 +1,173 @@
+/**
+ * Runs transactions one at a time, which is what makes them serializable without any retry.
+ *
+ * A round: mutations that wait are run one after the other inside one SQLite transaction, each on its own overlay
+ * that is dropped when it fails, so a failure undoes its own writes only → one commit, one fsync → subscribers
+ * learn what changed → callers get their answers. Then reads, which therefore always see a committed state.
+ */
+import { PlatformError } from "../errors.ts";
+import { HOST_LIMITS } from "../limits.ts";
+import type { Store, Touched } from "../storage/store.ts";
+import { Transaction } from "../transaction/transaction.ts";
+
+/** How a transaction ends. `beforeCommit` runs in it, after its writes, and makes even an empty one commit. */
+export type Decision<T> =
+  | { commit: true; value: (ts: bigint) => T; beforeCommit?: (ts: bigint) => void }
+  | { commit: false; value: T };
+
+type Work = {
+  /** Runs the transaction; returns what to tell the caller once the group is durable. */
+  run: (transaction: Transaction, touched: Touched) => Promise<() => void>;
+  fail: (error: unknown) => void;
+};
+
+/** The group's own transaction broke (disk full, I/O error): nothing of it may stay. */
+class GroupError extends Error {
+  override readonly name = "GroupError";
+}
+
+/** Serial transactions with group commit. */
+export class Executor {
+  private readonly store: Store;
+  private readonly onCommit: (touched: Touched) => void;
+  private readonly onListenerError: (error: unknown) => void;
+  private readonly mutations: Work[] = [];
+  private readonly reads: (() => Promise<void>)[] = [];
+  private looping = false;
+  private closed = false;
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(store: Store, onCommit: (touched: Touched) => void, onListenerError: (error: unknown) => void) {
+    this.store = store;
+    this.onCommit = onCommit;
+    this.onListenerError = onListenerError;
+  }
+
+  /** Runs `work` as one transaction; resolves when it is durable, or not to be. A throw of `work` undoes it. */
+  transact<T>(work: (transaction: Transaction) => Promise<Decision<T>> | Decision<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.requireOpen();
+      this.mutations.push({
+        fail: reject,
+        run: async (transaction, touched) => {
+          const decision = await work(transaction);
+          if (!decision.commit) {
+            return () => {
+              resolve(decision.value);
+            };
+          }
+          const ts = this.seal(transaction, touched, decision.beforeCommit);
+          return () => {
+            resolve(decision.value(ts));
+          };
+        },
+      });
+      this.kick();
+    });
+  }
+
+  /** Runs `work` between commits, with no transaction open. */
+  read<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.requireOpen();
+      this.reads.push(() => work().then(resolve, reject));
+      this.kick();
+    });
+  }
+
+  /** Resolves when nothing waits or runs; from then on work is refused. */
+  async close(): Promise<void> {
+    while (this.looping) {
+      await new Promise<void>((resolve) => {
+        this.idleWaiters.push(resolve);
+      });
+    }
+    this.closed = true;
+  }
+
+  private requireOpen(): void {
+    if (this.closed) throw new PlatformError("The host is shutting down", { visible: true });
+  }
+
+  private seal(transaction: Transaction, touched: Touched, beforeCommit?: (ts: bigint) => void): bigint {
+    if (!transaction.hasChanges() && beforeCommit === undefined) return this.store.newestTs();
+    try {
+      const ts = this.store.issueTs();
+      transaction.applyTo(ts, touched);
+      beforeCommit?.(ts);
+      return ts;
+    } catch (error) {
+      throw new GroupError("a transaction could not be written", { cause: error });
+    }
+  }
+
+  /** Starts in a later turn of the event loop, so that requests that arrive together commit together. */
+  private kick(): void {
+    if (this.looping) return;
+    this.looping = true;
+    setImmediate(() => void this.loop());
+  }
+
+  private async loop(): Promise<void> {
+    while (this.mutations.length > 0 || this.reads.length > 0) {
+      if (this.mutations.length > 0) await this.commitGroup();
+      for (let count = 0; count < HOST_LIMITS.readsBetweenCommitsMax; count += 1) {
+        const read = this.reads.shift();
+        if (read === undefined) break;
+        await read();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.looping = false;
+    const waiters = this.idleWaiters;
+    this.idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  private async commitGroup(): Promise<void> {
+    const taken: Work[] = [];
+    const touched: Touched = new Map();
+    try {
+      this.store.begin();
+      const answers = await this.runGroup(taken, touched);
+      this.store.commit();
+      this.afterCommit(answers, touched);
+    } catch (error) {
+      this.store.rollback();
+      const cause = error instanceof GroupError ? error.cause : error;
+      for (const work of taken) work.fail(cause);
+      // The transaction could not even begin: without a victim the loop would spin on it.
+      if (taken.length === 0) this.mutations.shift()?.fail(cause);
+    }
+  }
+
+  /** The commit is durable: a listener's failure is reported, and callers hear of their success all the same. */
+  private afterCommit(answers: readonly (() => void)[], touched: Touched): void {
+    try {
+      this.onCommit(touched);
+    } catch (error) {
+      this.onListenerError(error);
+    }
+    for (const answer of answers) answer();
+  }
+
+  private async runGroup(taken: Work[], touched: Touched): Promise<(() => void)[]> {
+    const answers: (() => void)[] = [];
+    const startedMs = Date.now();
+    while (taken.length < HOST_LIMITS.mutationsPerCommitMax) {
+      if (taken.length > 0 && Date.now() - startedMs > HOST_LIMITS.commitGroupTimeMs) break;
+      const work = this.mutations.shift();
+      if (work === undefined) break;
+      taken.push(work);
+      try {
+        answers.push(await work.run(new Transaction(this.store, Date.now()), touched));
+      } catch (error) {
+        if (error instanceof GroupError) throw error;
+        answers.push(() => {
+          work.fail(error);
+        });
+      }
+    }
+    return answers;
+  }
+}

@@ -1,0 +1,43 @@
+/** Convex's limits, enforced here as well so that a folder that runs on this host also runs there. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  bytesReadMax: 16 * MIB,
+  bytesWrittenMax: 16 * MIB,
+  documentsReadMax: 32_000,
+  documentsWrittenMax: 16_000,
+  indexRangesReadMax: 4_096,
+  functionsScheduledMax: 1_000,
+  scheduledArgsBytesMax: 4 * MIB,
+  scheduledArgsTotalBytesMax: 16 * MIB,
+  argumentsBytesMax: 16 * MIB,
+  returnValueBytesMax: 16 * MIB,
+  /** Nesting of arguments at the door; documents are held to `documentDepthMax`. */
+  argumentsDepthMax: 64,
+  documentBytesMax: MIB,
+  documentFieldsMax: 1_024,
+  documentDepthMax: 16,
+  arrayLengthMax: 8_192,
+  fieldNameLengthMax: 1_024,
+  indexesPerTableMax: 32,
+  fieldsPerIndexMax: 16,
+  nestedCallDepthMax: 16,
+  functionTimeMs: 1_000,
+  logLinesMax: 256,
+  logLineBytesMax: 4 * KIB,
+} as const;
+
+/** What the host itself bounds; Convex has no such number or keeps it to itself. */
+export const HOST_LIMITS = {
+  mutationsPerCommitMax: 64,
+  commitGroupTimeMs: 50,
+  readsBetweenCommitsMax: 64,
+  cachedQueriesMax: 512,
+  /** A cached result that looked at the clock is not handed to newcomers after this. */
+  clockResultAgeMaxMs: 5_000,
+  concurrentScheduledJobsMax: 64,
+  finishedJobKeptMs: 7 * 24 * 3_600_000,
+  sessionRequestKeptMs: 14 * 24 * 3_600_000,
+} as const;

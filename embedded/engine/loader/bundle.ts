@@ -1,0 +1,119 @@
+/** Bundles one folder's modules into one script, as Convex's bundler does, and `convex.config` files likewise. */
+import * as esbuild from "esbuild";
+import path from "node:path";
+import vm from "node:vm";
+import { HostError } from "../errors.ts";
+import { configFileOf, type Sources } from "./sources.ts";
+
+const OPTIONS = {
+  bundle: true,
+  write: false,
+  platform: "browser",
+  target: "es2022",
+  format: "iife",
+  conditions: ["convex", "module"],
+  logLevel: "silent",
+  keepNames: true,
+  define: { "process.env.NODE_ENV": '"production"' },
+} as const satisfies esbuild.BuildOptions;
+
+/** Global name under which a bundle leaves its exports. */
+export const BUNDLE_GLOBAL = "__convexBundle";
+
+export type ComponentUse = {
+  name: string;
+  /** Folder of the child's definition. */
+  path: string;
+  env: [name: string, value: { type: "value"; value: string } | { type: "envVar"; name: string }][] | null;
+};
+
+export type Definition = {
+  name?: string;
+  childComponents: ComponentUse[];
+  httpMounts?: Record<string, string>;
+  envVars?: [name: string, declaration: { value: string; optional?: boolean }][];
+};
+
+async function build(what: string, options: esbuild.BuildOptions): Promise<string> {
+  try {
+    const result = await esbuild.build({ ...OPTIONS, ...options });
+    return result.outputFiles?.[0]?.text ?? "";
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new HostError("FUNCTIONS_INVALID", `${what} can't be bundled: ${detail}`, { cause: error });
+  }
+}
+
+/** Bundles all modules of a folder. Each is evaluated on its own, when `modules[path]()` is called. */
+export async function bundleFolder(dir: string, sources: Sources): Promise<string> {
+  const lazily = (file: string): string => `() => require(${JSON.stringify(file)})`;
+  const modules = [...sources.modules].map(([name, file]) => `${JSON.stringify(name)}: ${lazily(file)}`);
+  const contents = [
+    `export const modules = { ${modules.join(",\n")} };`,
+    `export const schema = ${sources.schema === null ? "null" : lazily(sources.schema)};`,
+    `export const authConfig = ${sources.authConfig === null ? "null" : lazily(sources.authConfig)};`,
+  ].join("\n");
+  return await build(`The folder ${dir}`, {
+    stdin: { contents, resolveDir: dir, sourcefile: "entry.js" },
+    globalName: BUNDLE_GLOBAL,
+  });
+}
+
+/**
+ * Replaces an imported `convex.config` by what Convex's runtime puts there: the component's name and where it
+ * lies. Published packages import each other's without an extension, so `.js` is tried too.
+ */
+function componentImports(read: (dir: string) => Promise<Definition>): esbuild.Plugin {
+  const inner = { skip: true };
+  return {
+    name: "component-imports",
+    setup(pluginBuild) {
+      pluginBuild.onResolve({ filter: /convex\.config/ }, async (args) => {
+        if (args.pluginData === inner || args.kind === "entry-point") return undefined;
+        const options = { kind: args.kind, resolveDir: args.resolveDir, pluginData: inner };
+        for (const request of [args.path, `${args.path}.js`]) {
+          const found = await pluginBuild.resolve(request, options);
+          if (found.errors.length === 0) return { path: path.dirname(found.path), namespace: "component" };
+        }
+        return { errors: [{ text: `component ${args.path} is not installed` }] };
+      });
+      pluginBuild.onLoad({ filter: /.*/, namespace: "component" }, async (args) => {
+        const { name } = await read(args.path);
+        const imported = JSON.stringify({ componentDefinitionPath: args.path, defaultName: name });
+        return { contents: `export default ${imported}` };
+      });
+    },
+  };
+}
+
+/** Reads `convex.config` files, each once. */
+export class DefinitionReader {
+  private readonly known = new Map<string, Promise<Definition>>();
+
+  read(dir: string): Promise<Definition> {
+    let definition = this.known.get(dir);
+    if (definition === undefined) {
+      definition = this.evaluate(dir);
+      this.known.set(dir, definition);
+    }
+    return definition;
+  }
+
+  private async evaluate(dir: string): Promise<Definition> {
+    const file = configFileOf(dir);
+    if (file === null) return { childComponents: [] };
+    const plugins = [componentImports((child) => this.read(child))];
+    const script = await build(file, { entryPoints: [file], globalName: BUNDLE_GLOBAL, plugins });
+    const context = vm.createContext({ process: { env: {} }, console: {} });
+    try {
+      const text: unknown = vm.runInContext(
+        `${script};JSON.stringify(${BUNDLE_GLOBAL}.default.export())`,
+        context,
+      );
+      return JSON.parse(String(text)) as Definition;
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      throw new HostError("FUNCTIONS_INVALID", `${file}: ${detail}`, { cause: error });
+    }
+  }
+}

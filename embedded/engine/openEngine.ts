@@ -1,0 +1,106 @@
+/**
+ * Opens the engine.
+ *
+ * Phases, each of which may refuse with a HostError: folder and lock → database file → functions → one transaction
+ * that brings tables, indexes, jobs and crons in line → scheduler. A refusal leaves the stored documents as they were.
+ */
+import path from "node:path";
+import type { Engine, EngineOptions } from "./contract.ts";
+import { EmbeddedEngine, type EngineParts } from "./engine.ts";
+import { actionBridge } from "./execution/actionBridge.ts";
+import { Executor } from "./execution/executor.ts";
+import { FunctionRunner } from "./execution/functionRunner.ts";
+import { EngineLog } from "./execution/log.ts";
+import { OutcomeWriter } from "./execution/outcome.ts";
+import { QueryCache } from "./execution/queryCache.ts";
+import { Crons } from "./jobs/crons.ts";
+import { JobTables } from "./jobs/jobTables.ts";
+import { Scheduler } from "./jobs/scheduler.ts";
+import { describeFailure } from "./errors.ts";
+import { loadApp, type App } from "./loader/loadApp.ts";
+import { Runtime } from "./runtime/runtime.ts";
+import { reportStrayRejections } from "./runtime/strayRejections.ts";
+import {
+  checkDatabaseFile,
+  DATABASE_FILE,
+  ensureDataFolder,
+  lockDataFolder,
+  openDatabase,
+} from "./storage/dataFolder.ts";
+import { syncSchemas } from "./storage/schemaSync.ts";
+import { Store } from "./storage/store.ts";
+import { CursorCodec } from "./transaction/cursor.ts";
+
+/** Runs `work` in one write transaction at start; a throw undoes it. */
+function inTransaction<T>(store: Store, work: () => T): T {
+  store.begin();
+  try {
+    const value = work();
+    store.commit();
+    return value;
+  } catch (error) {
+    store.rollback();
+    throw error;
+  }
+}
+
+type Opened = { store: Store; runtime: Runtime; app: App; log: EngineLog; release: () => void };
+
+function assemble({ store, runtime, app, log, release }: Opened, redactErrors: boolean): EngineParts {
+  const outcomes = new OutcomeWriter(redactErrors);
+  const runner = new FunctionRunner(runtime, log);
+  const cache = new QueryCache(store, runner, outcomes);
+  const executor = new Executor(
+    store,
+    (touched) => {
+      cache.afterCommit(touched);
+      scheduler.afterCommit(touched);
+    },
+    (error) => {
+      log.notice("error", "a subscriber failed to take notice of a commit", { error: String(error) });
+    },
+  );
+  const { crons, scheduler } = inTransaction(store, () => {
+    syncSchemas(store, app);
+    const jobTables = new JobTables(store);
+    const jobScheduler = new Scheduler({ runtime, executor, runner, tables: jobTables, log });
+    const cronParts = { store, executor, scheduler: jobScheduler, tables: jobTables, log };
+    return { scheduler: jobScheduler, crons: new Crons(app, cronParts) };
+  });
+  runtime.attach(app, { actions: actionBridge({ store, executor, runner, scheduler }), jobs: scheduler });
+  return { store, runtime, executor, runner, cache, outcomes, scheduler, crons, log, release };
+}
+
+/** Opens a data folder and runs a convex/ folder on it. Throws HostError, and then holds nothing open. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  ensureDataFolder(options.dataDir);
+  const lock = lockDataFolder(options.dataDir);
+  const log = new EngineLog(options.log);
+  const stopReporting = reportStrayRejections((reason) => {
+    log.notice("error", `a function left a promise unawaited: ${describeFailure(reason).message}`);
+  });
+  let store: Store | null = null;
+  const release = (): void => {
+    stopReporting();
+    store?.close();
+    lock.release();
+  };
+  try {
+    const file = path.join(options.dataDir, DATABASE_FILE);
+    checkDatabaseFile(file);
+    const opened = new Store(openDatabase(file));
+    store = opened;
+    const cursors = inTransaction(opened, () => new CursorCodec(opened));
+    const runtime = new Runtime(opened, cursors, (level, line) => {
+      log.functionLine(level, line, {});
+    });
+    const app = await loadApp(options.functionsDir, options.environment, runtime.hooks());
+    const parts = assemble({ store: opened, runtime, app, log, release }, options.redactErrors);
+    await parts.scheduler.start();
+    parts.crons.start();
+    return new EmbeddedEngine(parts);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+/** Convex values of every kind, the awkward ones often. */
+import fc from "fast-check";
+import type { Value } from "convex/values";
+
+const awkwardStrings = fc.constantFrom("", "a", "a\0", "a\0b", "\0", "ÿ", "é", "\u{10FFFF}", "\uFFFF", "b");
+const awkwardNumbers = fc.constantFrom(
+  0,
+  -0,
+  NaN,
+  Infinity,
+  -Infinity,
+  1,
+  -1,
+  5e-324,
+  Number.MAX_VALUE,
+  2 ** 53,
+);
+const awkwardIntegers = fc.constantFrom(
+  0n,
+  -1n,
+  127n,
+  128n,
+  -128n,
+  -129n,
+  32768n,
+  -32769n,
+  2n ** 31n,
+  -(2n ** 63n),
+);
+
+const scalar: fc.Arbitrary<Value> = fc.oneof(
+  fc.constant(null),
+  fc.boolean(),
+  awkwardNumbers,
+  fc.double(),
+  awkwardIntegers,
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  awkwardStrings,
+  fc.string({ unit: "binary", maxLength: 8 }).filter((text) => text.isWellFormed()),
+  fc.uint8Array({ maxLength: 6 }).map((bytes) => bytes.slice().buffer),
+);
+
+const fieldName = fc
+  .oneof(fc.constantFrom("a", "b", "aa", ""), fc.stringMatching(/^[a-zA-Z0-9 _-]{1,6}$/))
+  .filter((name) => name !== "__proto__");
+
+/** Any value that a document may hold. */
+export const arbitraryValue: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4, depthSize: "small" },
+    scalar,
+    fc.array(tie("value"), { maxLength: 4 }),
+    fc.dictionary(fieldName, tie("value"), { maxKeys: 4, noNullPrototype: true }),
+  ),
+})).value;
+
+/** Seeds are printed so that a failure can be run again: `DAYBOOK_SEED=… npx vitest run …`. */
+export function propertySeed(name: string): number {
+  const seed = Number(process.env["DAYBOOK_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  console.info(`${name}: seed ${seed}`);
+  return seed;
+}

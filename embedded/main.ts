@@ -1,0 +1,20 @@
+/** The command line of the embedded host. */
+import path from "node:path";
+import { Command } from "commander";
+import { addMaintenanceCommands } from "./maintenance/commands.ts";
+import { runStart } from "./server/startCommand.ts";
+
+const program = new Command("daybook").description("Runs Daybook on this machine.");
+
+program
+  .command("start", { isDefault: true })
+  .description("start the host; configuration comes from environment variables, see docs/operations.md")
+  .option("--functions <folder>", "run another convex/ folder than this repository's")
+  .action(async (options: { functions?: string }) => {
+    const functionsDir = options.functions === undefined ? undefined : path.resolve(options.functions);
+    await runStart(process.env, functionsDir);
+  });
+
+addMaintenanceCommands(program, process.env);
+
+await program.parseAsync();

@@ -1,0 +1,71 @@
+/**
+ * The secrets that development makes for itself, kept in the data folder so that a restart keeps invitations
+ * and tokens. Readable by the owner only.
+ */
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { exportJWK, generateKeyPair } from "jose";
+import { z } from "zod";
+import { HostError } from "../engine/errors.ts";
+
+export const SECRETS_FILE = "development.json";
+
+const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
+
+const developmentSecrets = z.strictObject({
+  DAYBOOK_INVITATION_KEYS: z.string(),
+  DAYBOOK_FINGERPRINT_KEY: z.string(),
+  DAYBOOK_ADMIN_KEY: z.string(),
+  /** Private key (ES256) of the development identity provider. */
+  signingKey: z.strictObject({
+    kty: z.literal("EC"),
+    crv: z.literal("P-256"),
+    x: base64url,
+    y: base64url,
+    d: base64url,
+  }),
+});
+
+export type DevelopmentSecrets = z.output<typeof developmentSecrets>;
+
+/** Reads the secrets of development, or makes them from secure randomness at the first start. */
+export async function loadDevelopmentSecrets(dataDir: string): Promise<DevelopmentSecrets> {
+  const file = path.join(dataDir, SECRETS_FILE);
+  if (!existsSync(file)) publish(file, await makeSecrets());
+  chmodSync(file, 0o600);
+  try {
+    return developmentSecrets.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    // The cause may quote the file, and the file is secrets.
+    throw new HostError(
+      "ENVIRONMENT_INVALID",
+      `${SECRETS_FILE} in DATA_DIR is damaged. Restore it, or delete it: open invitations and tokens of ` +
+        "development then stop working.",
+    );
+  }
+}
+
+async function makeSecrets(): Promise<DevelopmentSecrets> {
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const jwk: unknown = await exportJWK(privateKey);
+  return developmentSecrets.parse({
+    DAYBOOK_INVITATION_KEYS: `dev1:${randomBytes(32).toString("hex")}`,
+    DAYBOOK_FINGERPRINT_KEY: randomBytes(32).toString("hex"),
+    DAYBOOK_ADMIN_KEY: `daybook-development|${randomBytes(32).toString("hex")}`,
+    signingKey: jwk,
+  });
+}
+
+/** The file appears whole or not at all, and a second process that starts meanwhile does not replace it. */
+function publish(file: string, secrets: DevelopmentSecrets): void {
+  const draft = `${file}.${randomBytes(6).toString("hex")}`;
+  writeFileSync(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flush: true });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if (!existsSync(file)) throw error;
+  } finally {
+    rmSync(draft);
+  }
+}

@@ -1,0 +1,175 @@
+/** Convex's HTTP API: one request, one call. Function errors are results (200), not HTTP errors. */
+import { z } from "zod";
+import type { Call, Engine, Outcome } from "../engine/contract.ts";
+import type { Authenticator } from "./authentication.ts";
+import { healthy, ready, READY_ROUTE } from "./health.ts";
+import {
+  formatOf,
+  functionRequest,
+  makeCall,
+  resultText,
+  type FunctionRequest,
+  type Presentation,
+} from "./functionCalls.ts";
+import {
+  HttpProblem,
+  json,
+  jsonText,
+  readJson,
+  checkShape,
+  text,
+  type Exchange,
+  type Handler,
+  type Methods,
+  type Reply,
+} from "./httpExchange.ts";
+import { parseJsonText } from "./json.ts";
+import { encodeTimestamp } from "./timestamps.ts";
+
+/** Convex's limit of arguments, and room for the fields around them. */
+export const BODY_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024;
+const BATCH_LENGTH_MAX = 100;
+const RUN_PREFIX = "/api/run/";
+
+/** `/api/run` takes the function's name from the address. */
+const runRequest = functionRequest.omit({ path: true });
+const batchRequest = z.object({ queries: z.array(functionRequest).max(BATCH_LENGTH_MAX) });
+
+export type ApiParts = {
+  engine: Engine;
+  authenticator: Authenticator;
+  presentation: Presentation;
+  instanceName: string;
+  version: string;
+};
+
+/** Address → what it answers, and the name of the route; undefined for an address that does not exist. */
+export function apiRoutes(
+  parts: ApiParts,
+): (pathname: string) => { route: string; methods: Methods } | undefined {
+  const { engine } = parts;
+  const routes = new Map<string, Methods>([
+    ["/healthz", readable(healthy)],
+    [READY_ROUTE, readable(() => ready(parts.version))],
+    ["/version", readable(() => text(200, parts.version))],
+    ["/instance_version", readable(() => text(200, parts.version))],
+    ["/instance_name", readable(() => text(200, parts.instanceName))],
+    [
+      "/api/query",
+      {
+        GET: (exchange) => answerQueryString(parts, exchange),
+        POST: calling(parts, (call) => engine.query(call)),
+      },
+    ],
+    ["/api/mutation", { POST: calling(parts, (call) => engine.mutation(call)) }],
+    ["/api/action", { POST: calling(parts, (call) => engine.action(call)) }],
+    ["/api/function", { POST: calling(parts, (call) => engine.run(call)) }],
+    ["/api/query_ts", { POST: () => json(200, { ts: encodeTimestamp(engine.latestTs()) }) }],
+    ["/api/query_at_ts", { POST: (exchange) => answerQueryAtTimestamp(parts, exchange) }],
+    ["/api/query_batch", { POST: (exchange) => answerBatch(parts, exchange) }],
+  ]);
+  const run: Methods = { POST: (exchange) => answerRun(parts, exchange) };
+  return (pathname) => {
+    const methods = routes.get(pathname);
+    if (methods !== undefined) return { route: pathname, methods };
+    return pathname.startsWith(RUN_PREFIX) ? { route: `${RUN_PREFIX}*`, methods: run } : undefined;
+  };
+}
+
+function readable(handler: Handler): Methods {
+  return { GET: handler, HEAD: handler };
+}
+
+function calling(parts: ApiParts, run: (call: Call) => Promise<Outcome>): Handler {
+  return async (exchange) => {
+    const request = await readJson(exchange, functionRequest, BODY_BYTES_MAX);
+    return await answerCall(parts, exchange, request, run);
+  };
+}
+
+async function answerCall(
+  parts: ApiParts,
+  exchange: Exchange,
+  request: FunctionRequest,
+  run: (call: Call) => Promise<Outcome>,
+): Promise<Reply> {
+  const { requestId } = exchange;
+  const format = formatOf(request.format, clientOf(exchange));
+  const call = makeCall(request, await identityOf(parts, exchange), requestId);
+  return jsonText(200, resultText(await run(call), { format, requestId, presentation: parts.presentation }));
+}
+
+async function answerQueryString(parts: ApiParts, exchange: Exchange): Promise<Reply> {
+  const parameters = exchange.url.searchParams;
+  const given = {
+    path: parameters.get("path") ?? undefined,
+    args: parseJsonText(parameters.get("args") ?? "{}"),
+    format: parameters.get("format"),
+  };
+  const request = checkShape(functionRequest, given);
+  return await answerCall(parts, exchange, request, (call) => parts.engine.query(call));
+}
+
+/** The last path segment names the function, those before it the module: `/api/run/dir/module/function`. */
+async function answerRun(parts: ApiParts, exchange: Exchange): Promise<Reply> {
+  const segments = exchange.url.pathname.slice(RUN_PREFIX.length).split("/").map(decodeSegment);
+  const name = segments.pop() ?? "";
+  const module = segments.join("/");
+  if (module === "" || name === "") throw new HttpProblem(404, "NotFound", "no such address");
+  const body = await readJson(exchange, runRequest, BODY_BYTES_MAX);
+  const request = { ...body, path: `${module}:${name}`, format: body.format ?? ("json" as const) };
+  return await answerCall(parts, exchange, request, (call) => parts.engine.run(call));
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new HttpProblem(400, "BadRequest", "the address is malformed");
+  }
+}
+
+/** Only the newest snapshot can be read, so an older timestamp is refused instead of answered from another. */
+async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Promise<Reply> {
+  const request = await readJson(exchange, functionRequest.required({ ts: true }), BODY_BYTES_MAX);
+  return await answerCall(parts, exchange, request, async (call) => {
+    const outcome = await parts.engine.query(call);
+    if (encodeTimestamp(outcome.ts) === request.ts) return outcome;
+    throw new HttpProblem(
+      400,
+      "SnapshotNotAvailable",
+      "not supported by the embedded host: reading at a timestamp other than the newest; ask for a new one",
+    );
+  });
+}
+
+async function answerBatch(parts: ApiParts, exchange: Exchange): Promise<Reply> {
+  const { queries } = await readJson(exchange, batchRequest, BODY_BYTES_MAX);
+  const identity = await identityOf(parts, exchange);
+  const { requestId } = exchange;
+  const subscription = parts.engine.subscribe(() => undefined);
+  try {
+    queries.forEach((query, index) => {
+      subscription.add(index, { call: makeCall(query, identity, requestId), journal: null });
+    });
+    const { results } = await subscription.refresh();
+    const texts = queries.map((query, index) => {
+      const result = results.get(index);
+      if (result === undefined) throw new Error("the engine left out a query of a batch");
+      const format = formatOf(query.format, clientOf(exchange));
+      return resultText(result.outcome, { format, requestId, presentation: parts.presentation });
+    });
+    return jsonText(200, `{"results":[${texts.join(",")}]}`);
+  } finally {
+    subscription.close();
+  }
+}
+
+async function identityOf(parts: ApiParts, exchange: Exchange): ReturnType<Authenticator["fromHeader"]> {
+  return await parts.authenticator.fromHeader(exchange.request.headers.authorization);
+}
+
+function clientOf(exchange: Exchange): string | undefined {
+  const value = exchange.request.headers["convex-client"];
+  return typeof value === "string" ? value : undefined;
+}

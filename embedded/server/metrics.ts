@@ -1,0 +1,126 @@
+/**
+ * What the host counts, in Prometheus' text format. Labels are routes, kinds and outcomes out of closed lists:
+ * no organisation, user, function or address ever becomes one.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Authenticator } from "./authentication.ts";
+import { HttpProblem, type Exchange, type Reply } from "./httpExchange.ts";
+import { isLoopbackAddress, isLoopbackHostname } from "./loopback.ts";
+
+export type CallKind = "query" | "mutation" | "action" | "run" | "httpAction" | "liveQueries";
+
+/** Read at the moment someone asks for the metrics. */
+export type LiveFigures = {
+  openSockets: () => number;
+  mutationsQueued: () => number;
+  openConnections: () => number;
+  refusedConnections: () => number;
+};
+
+const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** The counters of one host. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests = new Counter({
+    name: "daybook_http_requests_total",
+    help: "Answered HTTP requests by route and status.",
+    labelNames: ["route", "status"],
+    registers: [this.#registry],
+  });
+  readonly #calls = new Histogram({
+    name: "daybook_function_call_duration_seconds",
+    help: "Function calls by kind and outcome; liveQueries is one update of a client's subscriptions.",
+    labelNames: ["kind", "outcome"],
+    buckets: LATENCY_BUCKETS_S,
+    registers: [this.#registry],
+  });
+  readonly #liveQueries = new Gauge({
+    name: "daybook_live_queries",
+    help: "Queries that clients are subscribed to.",
+    registers: [this.#registry],
+  });
+  readonly #transitions = new Counter({
+    name: "daybook_transitions_sent_total",
+    help: "Transitions sent to WebSocket clients.",
+    registers: [this.#registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  requestAnswered(route: string, status: number): void {
+    this.#requests.inc({ route, status });
+  }
+
+  callEnded(kind: CallKind, outcome: "success" | "error", seconds: number): void {
+    this.#calls.observe({ kind, outcome }, seconds);
+  }
+
+  liveQueriesChanged(by: number): void {
+    this.#liveQueries.inc(by);
+  }
+
+  transitionSent(): void {
+    this.#transitions.inc();
+  }
+
+  /** Adds what others already know, once there is someone to ask. */
+  watch(figures: LiveFigures): void {
+    this.#ask("daybook_open_sockets", "Open WebSockets.", figures.openSockets);
+    this.#ask("daybook_mutations_queued", "Mutations that wait for their turn.", figures.mutationsQueued);
+    this.#ask("daybook_connections_open", "Open connections over both ports.", figures.openConnections);
+    const { refusedConnections } = figures;
+    let seen = 0;
+    new Counter({
+      name: "daybook_connections_refused_total",
+      help: "Connections that were closed because there were too many.",
+      registers: [this.#registry],
+      collect() {
+        const total = refusedConnections();
+        this.inc(total - seen);
+        seen = total;
+      },
+    });
+  }
+
+  /** Answers `GET /metrics`. Throws HttpProblem 403, or AuthenticationError for a wrong key. */
+  async answer(exchange: Exchange, authenticator: Authenticator): Promise<Reply> {
+    if (!(await mayRead(exchange, authenticator))) {
+      throw new HttpProblem(403, "Forbidden", "metrics are for this machine and for the admin key");
+    }
+    const headers = { "content-type": this.#registry.contentType, "cache-control": "no-store" };
+    return { status: 200, headers, body: await this.#registry.metrics() };
+  }
+
+  #ask(name: string, help: string, figure: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(figure());
+      },
+    });
+  }
+}
+
+const FORWARDING_HEADERS = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
+/**
+ * A proxy on this machine brings everyone's requests from loopback. So the request itself must have been made for
+ * a loopback name, too, and show no trace of a proxy or a web page.
+ */
+async function mayRead({ request }: Exchange, authenticator: Authenticator): Promise<boolean> {
+  const { authorization, host, origin } = request.headers;
+  if (authorization !== undefined) return (await authenticator.fromHeader(authorization)).kind === "admin";
+  const peer = (request.socket.remoteAddress ?? "").replace(/^::ffff:/i, "");
+  const askedHost = URL.parse(`http://${host ?? ""}`)?.hostname ?? "";
+  return (
+    isLoopbackAddress(peer) &&
+    isLoopbackHostname(askedHost) &&
+    origin === undefined &&
+    FORWARDING_HEADERS.every((name) => request.headers[name] === undefined)
+  );
+}

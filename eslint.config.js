@@ -1,0 +1,124 @@
+import convex from "@convex-dev/eslint-plugin";
+import jsdoc from "eslint-plugin-jsdoc";
+import tseslint from "typescript-eslint";
+
+const RAW_REGISTRARS = ["mutation", "query", "action", "internalMutation", "internalQuery", "internalAction"];
+
+/** Files that wrap the raw registrars: the only ones that see them, and with them `ctx.db`. */
+const WRAPPERS = [
+  "convex/pipeline/commandMutation.ts",
+  "convex/pipeline/signedInMutation.ts",
+  "convex/pipeline/sessionMutation.ts",
+  "convex/projections/projectionQuery.ts",
+  "convex/projections/rebuild.ts",
+  "convex/access/securityLogReader.ts",
+  "convex/events/append.ts",
+  "convex/events/read.ts",
+  "convex/http.ts",
+];
+
+const IMPURE = [
+  "MemberExpression[object.name='Date'][property.name='now']",
+  "MemberExpression[object.name='Math'][property.name='random']",
+  "NewExpression[callee.name='Date'][arguments.length=0]",
+  "Identifier[name='fetch']",
+  "Identifier[name='crypto']",
+].join(", ");
+
+export default tseslint.config(
+  { ignores: ["convex/**/_generated/**", "node_modules/**", "*.cjs", "**/fixtures/**/_generated/**"] },
+  ...tseslint.configs.strictTypeChecked,
+  ...convex.configs.recommended.map((config) => ({ ...config, files: ["convex/**/*.ts"] })),
+  {
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+      "@typescript-eslint/no-non-null-assertion": "error",
+      "@typescript-eslint/no-explicit-any": "error",
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      "no-restricted-exports": ["error", { restrictDefaultExports: { direct: false } }],
+      "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
+      "max-lines-per-function": ["error", { max: 70, skipBlankLines: true, skipComments: true }],
+      complexity: ["error", 12],
+      eqeqeq: "error",
+    },
+  },
+  {
+    files: ["**/*.test.ts", "tests/**", "property-tests/**"],
+    rules: { "max-lines": "off", "max-lines-per-function": "off" },
+  },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: ["convex/**/*.test.ts"],
+    rules: {
+      "@convex-dev/no-collect-in-query": "error",
+      "@convex-dev/no-filter-in-query": "error",
+      "@convex-dev/import-wrong-runtime": "error",
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              group: ["**/_generated/server*", "convex/server"],
+              importNames: [...RAW_REGISTRARS, ...RAW_REGISTRARS.map((name) => `${name}Generic`)],
+              message: "Use commandMutation or projectionQuery.",
+            },
+            {
+              group: ["**/_generated/api*"],
+              importNames: ["components"],
+              message: "Components are reached through pipeline/ledger.ts and access/limits.ts.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: [
+      ...WRAPPERS,
+      "convex/pipeline/ledger.ts",
+      "convex/projections/ledgerReader.ts",
+      "convex/access/limits.ts",
+    ],
+    rules: { "no-restricted-imports": "off" },
+  },
+  // The one place where the functions read their environment, and the one file that Convex reads before any.
+  {
+    files: ["convex/access/environment.ts", "convex/auth.config.ts"],
+    rules: { "@convex-dev/no-process-env": "off" },
+  },
+  // "Mine or nobody's" is no single index range; the file says how its scan is bounded.
+  { files: ["convex/projections/unassignedOr.ts"], rules: { "@convex-dev/no-filter-in-query": "off" } },
+  {
+    files: ["convex/domain/**", "convex/events/catalogue/**", "ledger/**"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        { selector: IMPURE, message: "Pure code takes time, randomness and IO as arguments." },
+      ],
+    },
+  },
+  {
+    files: ["convex/events/**", "convex/pipeline/**", "ledger/**", "embedded/**"],
+    ignores: ["**/*.test.ts"],
+    plugins: { jsdoc },
+    rules: {
+      "jsdoc/require-jsdoc": [
+        "error",
+        { publicOnly: true, require: { FunctionDeclaration: true, ClassDeclaration: true } },
+      ],
+    },
+  },
+  { files: ["**/*.config.js"], ...tseslint.configs.disableTypeChecked },
+);

@@ -1,0 +1,48 @@
+/** The event types of the format, with the stream, the versions and the sources of each. The server's catalogue covers exactly these. */
+import type { SourceLabel } from "./event.ts";
+
+export type StreamKind = "organization" | "invitation" | "member" | "service" | "booking";
+
+export interface EventTypeRule {
+  /** The part of the stream's name before the slash. */
+  readonly stream: StreamKind;
+  readonly versions: readonly number[];
+  readonly sources: readonly SourceLabel[];
+}
+
+export const EVENT_TYPES = {
+  "organization.created": { stream: "organization", versions: [1], sources: ["command"] },
+  "organization.renamed": { stream: "organization", versions: [1], sources: ["command"] },
+  "invitation.created": { stream: "invitation", versions: [1], sources: ["command"] },
+  "invitation.accepted": { stream: "invitation", versions: [1], sources: ["command"] },
+  "member.joined": { stream: "member", versions: [1], sources: ["command"] },
+  "member.roleChanged": { stream: "member", versions: [1], sources: ["command"] },
+  "member.removed": { stream: "member", versions: [1], sources: ["command"] },
+  "service.defined": { stream: "service", versions: [1], sources: ["command"] },
+  "service.retired": { stream: "service", versions: [1], sources: ["command"] },
+  "booking.requested": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.confirmed": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.rescheduled": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.assigned": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.unassigned": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.started": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.completed": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.noShowMarked": { stream: "booking", versions: [1], sources: ["command"] },
+  "booking.cancelled": { stream: "booking", versions: [1], sources: ["command"] },
+} as const satisfies Readonly<Record<string, EventTypeRule>>;
+
+export type EventType = keyof typeof EVENT_TYPES;
+
+/** Whether the format knows a type of this name. */
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(EVENT_TYPES, type);
+}
+
+/** The prefix of the id after the slash of a stream's name. */
+export const STREAM_ID_PREFIX = {
+  organization: "org",
+  invitation: "inv",
+  member: "usr",
+  service: "svc",
+  booking: "bkg",
+} as const satisfies Readonly<Record<StreamKind, string>>;

@@ -1,0 +1,239 @@
+/**
+ * A second opinion on the projections: one pure fold from an exported ledger to every row that the queries
+ * show, written from DESIGN's contracts. Imports nothing of the server.
+ */
+import type { Role } from "./policyModel.ts";
+
+export type Actor = { kind: string; id: string; role?: Role };
+
+/** An event as far as the rows need it, parsed from its canonical text. */
+export type LedgerEvent = {
+  orgId: string;
+  seq: number;
+  eventId: string;
+  stream: string;
+  streamVersion: number;
+  type: string;
+  recordedAt: number;
+  actor: Actor;
+  data: Readonly<Record<string, unknown>>;
+};
+
+type Provenance = { version: number; createdAt: number; createdBy: Actor };
+
+export type OrganizationRow = Provenance & {
+  orgId: string;
+  name: string;
+  timeZone: string;
+  currency: string;
+  status: "active";
+};
+export type MemberRow = Provenance & {
+  userId: string;
+  role: Role;
+  status: "active" | "removed";
+  joinedAt: number;
+};
+export type ServiceRow = Provenance & {
+  serviceId: string;
+  name: string;
+  durationMinutes: number;
+  priceMinor: number;
+  currency: string;
+  status: "active" | "retired";
+};
+export type BookingStatus = "requested" | "confirmed" | "in_progress" | "completed" | "cancelled" | "no_show";
+export type BookingRow = Provenance & {
+  bookingId: string;
+  serviceId: string;
+  serviceName: string;
+  startsAt: number;
+  endsAt: number;
+  status: BookingStatus;
+  assigneeId: string | null;
+  priceMinor: number;
+  currency: string;
+};
+/** No client reads these; the model needs them to know which tokens still work. */
+export type InvitationRow = Provenance & {
+  invitationId: string;
+  role: Role;
+  expiresAt: number;
+  isAccepted: boolean;
+};
+export type AuditRow = Provenance & {
+  seq: number;
+  eventId: string;
+  at: number;
+  actor: Actor;
+  category: string;
+  type: string;
+  stream: string;
+};
+
+/** Everything that one organisation's ledger says. */
+export type View = {
+  organization: OrganizationRow | undefined;
+  members: Map<string, MemberRow>;
+  services: Map<string, ServiceRow>;
+  bookings: Map<string, BookingRow>;
+  invitations: Map<string, InvitationRow>;
+  auditLog: AuditRow[];
+  /** Version of every stream. */
+  versions: Map<string, number>;
+};
+
+export function emptyView(): View {
+  return {
+    organization: undefined,
+    members: new Map(),
+    services: new Map(),
+    bookings: new Map(),
+    invitations: new Map(),
+    auditLog: [],
+    versions: new Map(),
+  };
+}
+
+const CATEGORY_OF_TYPE: Readonly<Record<string, string>> = {
+  "organization.created": "organization",
+  "organization.renamed": "organization",
+  "invitation.created": "membership",
+  "invitation.accepted": "membership",
+  "member.joined": "membership",
+  "member.removed": "membership",
+  "member.roleChanged": "role",
+  "service.defined": "service",
+  "service.retired": "service",
+  "booking.requested": "booking",
+  "booking.rescheduled": "booking",
+  "booking.assigned": "assignment",
+  "booking.unassigned": "assignment",
+  "booking.confirmed": "status",
+  "booking.started": "status",
+  "booking.completed": "status",
+  "booking.noShowMarked": "status",
+  "booking.cancelled": "status",
+};
+
+const STATUS_OF_TYPE: Readonly<Record<string, BookingStatus>> = {
+  "booking.confirmed": "confirmed",
+  "booking.started": "in_progress",
+  "booking.completed": "completed",
+  "booking.noShowMarked": "no_show",
+  "booking.cancelled": "cancelled",
+};
+
+function bornWith(event: LedgerEvent): Provenance {
+  return { version: event.streamVersion, createdAt: event.recordedAt, createdBy: event.actor };
+}
+
+function idOf(event: LedgerEvent): string {
+  return event.stream.split("/")[1] ?? "";
+}
+
+function existing<Row>(rows: Map<string, Row>, event: LedgerEvent): Row {
+  const row = rows.get(idOf(event));
+  if (row === undefined) throw new Error(`sequence ${event.seq}: ${event.type} of nothing`);
+  return row;
+}
+
+function foldOrganization(view: View, event: LedgerEvent): void {
+  const data = event.data as { name: string; timeZone: string; currency: string };
+  if (event.type === "organization.created") {
+    view.organization = { orgId: event.orgId, ...data, status: "active", ...bornWith(event) };
+  } else if (view.organization !== undefined) {
+    view.organization.name = data.name;
+    view.organization.version = event.streamVersion;
+  }
+}
+
+function foldMember(view: View, event: LedgerEvent): void {
+  const data = event.data as { userId: string; role: Role };
+  const known = view.members.get(idOf(event));
+  if (known === undefined) {
+    const { userId, role } = data;
+    const joined = { userId, role, status: "active" as const, joinedAt: event.recordedAt };
+    view.members.set(userId, { ...joined, ...bornWith(event) });
+    return;
+  }
+  known.version = event.streamVersion;
+  known.role = data.role;
+  known.status = event.type === "member.removed" ? "removed" : "active";
+  if (event.type === "member.joined") known.joinedAt = event.recordedAt;
+}
+
+function foldInvitation(view: View, event: LedgerEvent): void {
+  if (event.type === "invitation.created") {
+    const { role, expiresAt } = event.data as { role: Role; expiresAt: number };
+    const invitationId = idOf(event);
+    const row = { invitationId, role, expiresAt, isAccepted: false, ...bornWith(event) };
+    view.invitations.set(invitationId, row);
+    return;
+  }
+  const row = existing(view.invitations, event);
+  row.isAccepted = true;
+  row.version = event.streamVersion;
+}
+
+function foldService(view: View, event: LedgerEvent): void {
+  if (event.type === "service.defined") {
+    const data = event.data as Pick<ServiceRow, "name" | "durationMinutes" | "priceMinor" | "currency">;
+    const serviceId = idOf(event);
+    view.services.set(serviceId, { serviceId, ...data, status: "active", ...bornWith(event) });
+    return;
+  }
+  const row = existing(view.services, event);
+  row.status = "retired";
+  row.version = event.streamVersion;
+}
+
+function foldBooking(view: View, event: LedgerEvent): void {
+  type Requested = Pick<BookingRow, "serviceId" | "startsAt" | "endsAt" | "priceMinor" | "currency">;
+  if (event.type === "booking.requested") {
+    const { assigneeId = null, ...data } = event.data as Requested & { assigneeId?: string };
+    const bookingId = idOf(event);
+    const serviceName = view.services.get(data.serviceId)?.name ?? "";
+    const row = { bookingId, serviceName, ...data, assigneeId, status: "requested" as const };
+    view.bookings.set(bookingId, { ...row, ...bornWith(event) });
+    return;
+  }
+  const row = existing(view.bookings, event);
+  row.version = event.streamVersion;
+  row.status = STATUS_OF_TYPE[event.type] ?? row.status;
+  if (event.type === "booking.rescheduled") {
+    const { startsAt, endsAt } = event.data as { startsAt: number; endsAt: number };
+    row.startsAt = startsAt;
+    row.endsAt = endsAt;
+  }
+  if (event.type === "booking.assigned") row.assigneeId = (event.data as { assigneeId: string }).assigneeId;
+  if (event.type === "booking.unassigned") row.assigneeId = null;
+}
+
+const FOLD_OF_STREAM: Readonly<Record<string, (view: View, event: LedgerEvent) => void>> = {
+  organization: foldOrganization,
+  member: foldMember,
+  invitation: foldInvitation,
+  service: foldService,
+  booking: foldBooking,
+};
+
+/** Takes one more event into a view. */
+export function foldEvent(view: View, event: LedgerEvent): void {
+  const category = CATEGORY_OF_TYPE[event.type];
+  const foldStream = FOLD_OF_STREAM[event.stream.split("/")[0] ?? ""];
+  if (category === undefined || foldStream === undefined) {
+    throw new Error(`sequence ${event.seq}: unknown ${event.type} in ${event.stream}`);
+  }
+  const { seq, eventId, recordedAt: at, actor, type, stream } = event;
+  view.auditLog.push({ seq, eventId, at, actor, category, type, stream, ...bornWith(event) });
+  view.versions.set(stream, event.streamVersion);
+  foldStream(view, event);
+}
+
+/** The view of a whole ledger. */
+export function fold(events: readonly LedgerEvent[]): View {
+  const view = emptyView();
+  for (const event of events) foldEvent(view, event);
+  return view;
+}

@@ -1,0 +1,39 @@
+/** Random command streams on the embedded host, through an official client. */
+import { ConvexHttpClient } from "convex/browser";
+import { expect, test } from "vitest";
+import type { Backend } from "../tests/support/backend.ts";
+import { openHostBackend } from "../tests/support/hostBackend.ts";
+import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
+import { planFrom, planOf, runStreams } from "./runStreams.ts";
+import type { Bench } from "./session.ts";
+import { AUDIENCE, openTokenIssuer } from "./tokenIssuer.ts";
+
+/** The host's clock is the machine's: nothing turns it, and the model allows for the time a call takes. */
+async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
+  const issuer = await openTokenIssuer();
+  const host = await openHostBackend({ DAYBOOK_AUTH_ISSUER: issuer.url, DAYBOOK_AUTH_AUDIENCE: AUDIENCE });
+  const as: Backend["as"] = async ({ subject, orgId }) => {
+    const client = new ConvexHttpClient(host.host.url, { logger: false });
+    client.setAuth(await issuer.token(subject, orgId));
+    return client;
+  };
+  try {
+    await play({ backend: { ...host, as }, now: () => Date.now() });
+  } finally {
+    await host.close();
+    await issuer.close();
+  }
+}
+
+const name = "random commands on the embedded host";
+
+for (const kept of REGRESSION_SEEDS) {
+  test(`seed ${kept.seed} on the embedded host: ${kept.why}`, async () => {
+    await runStreams(name, planOf(kept), withBench);
+  });
+}
+
+test("random commands of many users keep every invariant on the embedded host", async () => {
+  const { commands } = await runStreams(name, planFrom({ runs: 2, commands: 800 }), withBench);
+  expect(commands).toBeGreaterThan(0);
+});

@@ -1,0 +1,155 @@
+/** Asks a public query, all pages of it, and holds the answer against the model. */
+import { badFields } from "./argumentModel.ts";
+import { answerOf, type Answer } from "./queryModel.ts";
+import { memberOf } from "./predict.ts";
+import { ask, asSent, idsIn, requireEqual, require, requireRefusal, show, type Session } from "./session.ts";
+import type { Call, World } from "./world.ts";
+
+const PAGED = new Set([
+  "projections/organizations:mine",
+  "projections/members:list",
+  "projections/services:list",
+  "projections/bookings:list",
+  "projections/auditLog:list",
+]);
+
+type Page = { page: Record<string, unknown>[]; isDone: boolean; continueCursor: string };
+
+const PAGE_MAX = 200;
+const PAGE_DEFAULT = 50;
+const PAGES_MAX = 2_000;
+
+async function readPages(session: Session, call: Call): Promise<Record<string, unknown>[]> {
+  const options = (call.args["paginationOpts"] ?? { cursor: null }) as { numItems?: number };
+  const size = Math.min(options.numItems ?? PAGE_DEFAULT, PAGE_MAX);
+  const rows: Record<string, unknown>[] = [];
+  let { args } = call;
+  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+    session.tally.queries += 1;
+    const result = (await ask(session, { ...call, args })) as Page;
+    require("INV-06", result.page.length <= size, `a page of more than ${size} rows`);
+    rows.push(...result.page);
+    if (result.isDone) return rows;
+    args = { ...args, paginationOpts: { numItems: size, cursor: result.continueCursor } };
+  }
+  throw new Error(`INV-06 ${call.function} never comes to its last page`);
+}
+
+/** The data of the ConvexError that a query threw. Anything else thrown breaks INV-10. */
+function refusalIn(error: unknown): unknown {
+  if (typeof error !== "object" || error === null || !("data" in error)) {
+    throw new Error(`INV-10 a query threw something without a code: ${show(error)}`, { cause: error });
+  }
+  const { data } = error;
+  return typeof data === "string" ? JSON.parse(data) : data;
+}
+
+type Reply = { kind: "answered"; value: unknown } | { kind: "refused"; data: unknown };
+
+async function reply(session: Session, call: Call, isPaged: boolean): Promise<Reply> {
+  try {
+    if (isPaged) return { kind: "answered", value: await readPages(session, call) };
+    session.tally.queries += 1;
+    return { kind: "answered", value: await ask(session, call) };
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("INV-")) throw error;
+    return { kind: "refused", data: refusalIn(error) };
+  }
+}
+
+/** Fields that only the server's clock knows, and the wording that is its own. */
+const UNCERTAIN = ["createdAt", "joinedAt", "at", "summary"];
+
+function comparable(row: object, isExact: boolean): Record<string, unknown> {
+  const dropped = isExact ? ["summary"] : UNCERTAIN;
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !dropped.includes(name)));
+}
+
+function sorted(rows: readonly object[], isExact: boolean): Record<string, unknown>[] {
+  const keyOf = (row: Record<string, unknown>): string =>
+    String(row["bookingId"] ?? row["serviceId"] ?? row["eventId"] ?? row["orgId"] ?? row["userId"]);
+  return rows.map((row) => comparable(row, isExact)).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function requireOrder(rows: readonly object[], { by, direction }: { by: string; direction: 1 | -1 }): void {
+  const values = rows.map((row) => (row as Record<string, string | number>)[by] ?? "");
+  for (const [index, value] of values.entries()) {
+    const before = values[index - 1];
+    if (before === undefined || before === value) continue;
+    require("INV-06", before < value === (direction === 1), `rows are not ordered by ${by}`, values);
+  }
+}
+
+function requireSummaries(rows: readonly object[]): void {
+  for (const row of rows) {
+    if (!("summary" in row)) continue;
+    const { summary } = row;
+    require("INV-06", typeof summary === "string" && summary.trim() !== "", "an empty summary", row);
+  }
+}
+
+function requireValue(call: Call, expected: Answer, value: unknown, isExact: boolean): void {
+  const what = `${call.function} ${show(call.args)} by ${call.subject ?? "nobody"}`;
+  switch (expected.kind) {
+    case "refused":
+      throw new Error(`INV-08 ${what} answered instead of ${expected.code}: ${show(value)}`);
+    case "rows": {
+      const rows = value as object[];
+      requireSummaries(rows);
+      requireEqual("INV-06", what, sorted(rows, isExact), sorted(expected.rows, isExact));
+      if (expected.order !== undefined) requireOrder(rows, expected.order);
+      return;
+    }
+    case "row":
+      requireEqual("INV-06", what, comparable(value as object, isExact), comparable(expected.row, isExact));
+      return;
+    case "head":
+      requireEqual("INV-02", what, (value as { seq: number }).seq, expected.seq);
+      return;
+    case "events":
+      requireEqual("INV-06", what, (value as { entries: unknown[] }).entries.length, expected.count);
+  }
+}
+
+/** The organisations whose ids an answer may hold. */
+function organizationsFor(world: World, call: Call): string[] {
+  if (call.function !== "projections/organizations:mine") {
+    const member = memberOf(world, call);
+    return typeof member === "string" ? [] : [member.orgId];
+  }
+  const { userId = "" } = world.users.get(call.subject ?? "") ?? {};
+  return [...world.organizations.values()]
+    .filter(({ view }) => view.members.get(userId)?.status === "active")
+    .map(({ orgId }) => orgId);
+}
+
+/**
+ * Asks and checks. `isExact` compares times too: the expectation then comes from the ledger itself.
+ * Returns the answer, or the refusal's data, as JSON text; undefined when no client would send the arguments.
+ */
+export async function checkQuery(
+  session: Session,
+  raw: Call,
+  { world, isExact }: { world: World; isExact: boolean },
+): Promise<string | undefined> {
+  const args = asSent(raw.args);
+  if (args === undefined) return undefined;
+  const expected = answerOf(world, { ...raw, args });
+  const isPaged = PAGED.has(raw.function) && badFields(raw.function, args).length === 0;
+  const answer = await reply(session, raw, isPaged);
+  if (answer.kind === "answered") {
+    requireValue(raw, expected, answer.value, isExact);
+    const text = JSON.stringify(answer.value);
+    session.seenIds.push({ ids: idsIn(text), orgIds: organizationsFor(world, raw), call: show(raw) });
+    return text;
+  }
+  const refusal = requireRefusal(answer.data, ["field"]);
+  const what = `${raw.function} ${show(raw.args)} by ${raw.subject ?? "nobody"} was refused: ${show(refusal)}`;
+  if (expected.kind !== "refused") throw new Error(`INV-08 ${what}`);
+  requireEqual("INV-08", what, refusal.code, expected.code);
+  const isNamed = expected.fields.some((field) => refusal.field?.startsWith(field) ?? false);
+  require("INV-10", refusal.code !== "INVALID" || isNamed || refusal.field === "arguments", what);
+  const text = JSON.stringify(refusal);
+  session.seenIds.push({ ids: idsIn(text), orgIds: [], call: show(raw) });
+  return text;
+}

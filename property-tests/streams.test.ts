@@ -1,0 +1,45 @@
+/** Random command streams on convex-test. */
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openTestBackend } from "../tests/support/testBackend.ts";
+import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
+import { planFrom, planOf, runStreams } from "./runStreams.ts";
+import type { Bench } from "./session.ts";
+
+/** 2026-06-01 08:00 UTC. */
+const FIRST_DAY_MS = 1_780_300_800_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
+  vi.setSystemTime(FIRST_DAY_MS);
+  const backend = openTestBackend();
+  const countScheduled = async (): Promise<number> =>
+    (await backend.t.run(async (ctx) => await ctx.db.system.query("_scheduled_functions").collect())).length;
+  await play({
+    backend,
+    now: () => Date.now(),
+    advance: (byMs) => {
+      vi.setSystemTime(Date.now() + byMs);
+    },
+    countScheduled,
+  });
+  await backend.close();
+}
+
+const name = "random commands on convex-test";
+
+for (const kept of REGRESSION_SEEDS) {
+  test(`seed ${kept.seed} on convex-test: ${kept.why}`, async () => {
+    await runStreams(name, planOf(kept), withBench);
+  });
+}
+
+test("random commands of many users keep every invariant on convex-test", async () => {
+  const { commands } = await runStreams(name, planFrom({ runs: 8, commands: 3_200 }), withBench);
+  expect(commands).toBeGreaterThan(0);
+});

@@ -1,0 +1,136 @@
+/** What the model knows of the backend: users, organisations, the events it expects, the keys that were used. */
+import { emptyView, foldEvent, type Actor, type LedgerEvent, type View } from "./fold.ts";
+import type { Args } from "./argumentModel.ts";
+
+/** One call of a public function. */
+export type Call = {
+  /** The subject of the token; null for a caller without one. */
+  subject: string | null;
+  /** The organisation claim as it stands in the token; absent when the token has none. */
+  claim?: unknown;
+  function: string;
+  args: Args;
+};
+
+export type Receipt = {
+  orgId: string;
+  firstSeq: number;
+  lastSeq: number;
+  headHash: string;
+  eventIds: string[];
+};
+export type Committed = {
+  status: "committed";
+  replayed: boolean;
+  result: Readonly<Record<string, string>>;
+  receipt: Receipt;
+};
+export type Rejected = { status: "rejected"; code: string; message: string; field?: string };
+
+/** What the model expects of an event besides its ids, its hash and its exact time. */
+export type Draft = { stream: string; type: string; data: Readonly<Record<string, unknown>> };
+export type ExpectedEvent = LedgerEvent & {
+  commandName: string;
+  key: string;
+  /** The client's clock before and after the call. */
+  earliest: number;
+  latest: number;
+};
+
+export type User = { readonly subject: string; userId?: string; selected?: string };
+
+export type Organization = {
+  readonly orgId: string;
+  readonly view: View;
+  readonly events: ExpectedEvent[];
+  readonly receipts: Receipt[];
+};
+
+/** A committed command, as a replay must answer it. */
+export type Stored = { call: Call; orgId: string; payload: string; response: Committed };
+
+export type World = {
+  readonly users: Map<string, User>;
+  readonly organizations: Map<string, Organization>;
+  /** By organisation (empty for commands that need none), subject, function and key. */
+  readonly stored: Map<string, Stored>;
+  /** Every invitation token that was handed out, with its invitation. */
+  readonly tokens: Map<string, { orgId: string; invitationId: string }>;
+  /** Refusals that the organisations' security logs must hold: organisation, user, function, code. */
+  readonly refusals: string[];
+};
+
+/** Refusals about access; whatever a member is refused with one of these is kept. */
+export const RECORDED_REFUSALS: readonly string[] = ["FORBIDDEN", "NOT_FOUND", "IDEMPOTENCY_KEY_REUSED"];
+
+export function newWorld(): World {
+  return {
+    users: new Map(),
+    organizations: new Map(),
+    stored: new Map(),
+    tokens: new Map(),
+    refusals: [],
+  };
+}
+
+export function userOf(world: World, subject: string): User {
+  const known = world.users.get(subject);
+  if (known !== undefined) return known;
+  const user: User = { subject };
+  world.users.set(subject, user);
+  return user;
+}
+
+export function organizationOf(world: World, orgId: string): Organization {
+  const known = world.organizations.get(orgId);
+  if (known !== undefined) return known;
+  const organization: Organization = { orgId, view: emptyView(), events: [], receipts: [] };
+  world.organizations.set(orgId, organization);
+  return organization;
+}
+
+/** The subject of an active owner; undefined before the organisation is founded. */
+export function ownerOf(world: World, orgId: string): string | undefined {
+  const members = world.organizations.get(orgId)?.view.members;
+  const owner = [...world.users.values()].find(({ userId = "" }) => {
+    const row = members?.get(userId);
+    return row?.role === "owner" && row.status === "active";
+  });
+  return owner?.subject;
+}
+
+export function storageKey(orgId: string, subject: string, name: string, key: unknown): string {
+  return JSON.stringify([orgId, subject, name, key]);
+}
+
+/** `bookings.request` of `commands/bookings:request`. */
+export function ledgerNameOf(name: string): string {
+  return name.replace("commands/", "").replace(":", ".");
+}
+
+/** Takes the events that a committed command must have appended into the model. */
+export function recordEvents(
+  organization: Organization,
+  drafts: readonly Draft[],
+  of: { actor: Actor; call: Call; receipt: Receipt; earliest: number; latest: number },
+): void {
+  const { orgId, view, events, receipts } = organization;
+  for (const [index, draft] of drafts.entries()) {
+    const event: ExpectedEvent = {
+      ...draft,
+      orgId,
+      seq: events.length + 1,
+      eventId: of.receipt.eventIds[index] ?? "",
+      streamVersion: (view.versions.get(draft.stream) ?? 0) + 1,
+      recordedAt: of.latest,
+      actor: of.actor,
+      commandName: ledgerNameOf(of.call.function),
+      key: String(of.call.args["idempotencyKey"]),
+      earliest: of.earliest,
+      latest: of.latest,
+    };
+    events.push(event);
+    foldEvent(view, event);
+  }
+  receipts.push(of.receipt);
+}

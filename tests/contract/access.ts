@@ -1,0 +1,364 @@
+/** Who may call what: sign-in, active organisation, roles, isolation, the end of a membership. */
+import type { FunctionReference } from "convex/server";
+import { expect, test } from "vitest";
+import { api, internal } from "../../convex/_generated/api.js";
+import { ROLES, type Role } from "../../ledger/event.ts";
+import type { Backend, Client } from "../support/backend.ts";
+import {
+  codeOf,
+  committed,
+  defineService,
+  FIRST_PAGE,
+  foundOrganization,
+  join,
+  key,
+  newSubject,
+  refusalOf,
+  requestBooking,
+} from "../support/scene.ts";
+
+const NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+const { commands, projections } = api;
+
+type Call = { name: string; run: (client: Client) => Promise<string> };
+
+async function commandCode(
+  client: Client,
+  ref: FunctionReference<"mutation">,
+  args: Record<string, unknown>,
+): Promise<string> {
+  const response = (await client.mutation(ref, args)) as { status: string; code?: string };
+  return response.status === "committed" ? "committed" : codeOf(response);
+}
+
+async function queryCode(
+  client: Client,
+  ref: FunctionReference<"query">,
+  args: Record<string, unknown>,
+): Promise<string> {
+  const answer = client.query(ref, args);
+  return await answer.then(
+    () => "answered",
+    async () => (await refusalOf(answer)).code,
+  );
+}
+
+/** Every public function with arguments that are valid in form and name nothing that exists. */
+function everyFunction(): Call[] {
+  const command = (
+    name: string,
+    ref: FunctionReference<"mutation">,
+    args: Record<string, unknown>,
+  ): Call => ({
+    name,
+    run: (client) => commandCode(client, ref, { ...args, idempotencyKey: key() }),
+  });
+  const query = (name: string, ref: FunctionReference<"query">, args: Record<string, unknown>): Call => ({
+    name,
+    run: (client) => queryCode(client, ref, args),
+  });
+  const bookingId = `bkg_${NOWHERE}`;
+  const userId = `usr_${NOWHERE}`;
+  const page = { paginationOpts: FIRST_PAGE };
+  return [
+    command("commands/organizations:create", commands.organizations.create, {
+      name: "Atelier",
+      timeZone: "Europe/Paris",
+      currency: "EUR",
+    }),
+    command("commands/organizations:rename", commands.organizations.rename, { name: "Atelier" }),
+    command("commands/members:invite", commands.members.invite, { role: "guest" }),
+    command("commands/members:acceptInvitation", commands.members.acceptInvitation, {
+      invitationToken: "A".repeat(43),
+    }),
+    command("commands/members:changeRole", commands.members.changeRole, { userId, role: "guest" }),
+    command("commands/members:remove", commands.members.remove, { userId }),
+    command("commands/services:define", commands.services.define, {
+      name: "Cut",
+      durationMinutes: 30,
+      priceMinor: 100,
+    }),
+    command("commands/services:retire", commands.services.retire, { serviceId: `svc_${NOWHERE}` }),
+    command("commands/bookings:request", commands.bookings.request, {
+      serviceId: `svc_${NOWHERE}`,
+      startsAt: Date.now() + 86_400_000,
+    }),
+    command("commands/bookings:confirm", commands.bookings.confirm, { bookingId }),
+    command("commands/bookings:start", commands.bookings.start, { bookingId }),
+    command("commands/bookings:complete", commands.bookings.complete, { bookingId }),
+    command("commands/bookings:markNoShow", commands.bookings.markNoShow, { bookingId }),
+    command("commands/bookings:unassign", commands.bookings.unassign, { bookingId }),
+    command("commands/bookings:reschedule", commands.bookings.reschedule, {
+      bookingId,
+      startsAt: Date.now() + 86_400_000,
+    }),
+    command("commands/bookings:assign", commands.bookings.assign, { bookingId, assigneeId: userId }),
+    command("commands/bookings:cancel", commands.bookings.cancel, { bookingId, reason: "other" }),
+    {
+      name: "commands/session:selectOrganization",
+      run: (client) => commandCode(client, commands.session.selectOrganization, { orgId: `org_${NOWHERE}` }),
+    },
+    query("projections/organizations:mine", projections.organizations.mine, page),
+    query("projections/organizations:current", projections.organizations.current, {}),
+    query("projections/members:list", projections.members.list, page),
+    query("projections/services:list", projections.services.list, page),
+    query("projections/bookings:list", projections.bookings.list, page),
+    query("projections/bookings:get", projections.bookings.get, { bookingId }),
+    query("projections/auditLog:list", projections.auditLog.list, page),
+    query("projections/ledger:head", projections.ledger.head, {}),
+    query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
+  ];
+}
+
+export const FUNCTION_NAMES: readonly string[] = everyFunction().map(({ name }) => name);
+
+const SIGNED_IN = [
+  "commands/organizations:create",
+  "commands/members:acceptInvitation",
+  "commands/session:selectOrganization",
+  "projections/organizations:mine",
+];
+
+/** The functions that each role may not call at all, typed from the design's table. */
+const FORBIDDEN: Record<Role, readonly string[]> = {
+  owner: [],
+  manager: ["commands/organizations:rename", "projections/ledger:head", "projections/ledger:events"],
+  staff: [
+    "commands/organizations:rename",
+    "commands/members:invite",
+    "commands/members:changeRole",
+    "commands/members:remove",
+    "commands/services:define",
+    "commands/services:retire",
+    "commands/bookings:confirm",
+    "commands/bookings:assign",
+    "commands/bookings:unassign",
+    "commands/bookings:cancel",
+    "projections/auditLog:list",
+    "projections/ledger:head",
+    "projections/ledger:events",
+  ],
+  freelancer: FUNCTION_NAMES.filter(
+    (name) =>
+      !SIGNED_IN.includes(name) &&
+      ![
+        "projections/organizations:current",
+        "projections/bookings:list",
+        "projections/bookings:get",
+      ].includes(name),
+  ),
+  guest: FUNCTION_NAMES.filter(
+    (name) => !SIGNED_IN.includes(name) && name !== "projections/organizations:current",
+  ),
+  auditor: FUNCTION_NAMES.filter(
+    (name) =>
+      !SIGNED_IN.includes(name) &&
+      ![
+        "projections/organizations:current",
+        "projections/members:list",
+        "projections/auditLog:list",
+        "projections/ledger:head",
+        "projections/ledger:events",
+      ].includes(name),
+  ),
+};
+
+export function accessContract(open: () => Promise<Backend>): void {
+  test("without a token every public function answers UNAUTHENTICATED", async () => {
+    const backend = await open();
+    for (const { name, run } of everyFunction()) {
+      expect([name, await run(backend.anonymous())]).toEqual([name, "UNAUTHENTICATED"]);
+    }
+  });
+
+  test("a user without an organisation gets NO_ACTIVE_ORG wherever one is needed", async () => {
+    const backend = await open();
+    const stranger = await backend.as({ subject: newSubject("stranger") });
+    for (const { name, run } of everyFunction().filter((call) => !SIGNED_IN.includes(call.name))) {
+      expect([name, await run(stranger)]).toEqual([name, "NO_ACTIVE_ORG"]);
+    }
+    const mine = await stranger.query(projections.organizations.mine, { paginationOpts: FIRST_PAGE });
+    expect(mine.page).toEqual([]);
+  });
+
+  test("each role is refused exactly what the table does not grant", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    for (const role of ROLES) {
+      const { client } = role === "owner" ? owner : await join(backend, orgId, owner.client, role);
+      const refused: string[] = [];
+      for (const { name, run } of everyFunction())
+        if ((await run(client)) === "FORBIDDEN") refused.push(name);
+      expect([role, refused.sort()]).toEqual([role, [...FORBIDDEN[role]].sort()]);
+    }
+  });
+
+  test("a claim that is no active membership never falls through to the stored choice", async () => {
+    const backend = await open();
+    const { owner } = await foundOrganization(backend);
+    const other = await foundOrganization(backend, "Clinic Green");
+    for (const orgId of [other.orgId, `org_${NOWHERE}`, "", "owner"]) {
+      const client = await backend.as({ subject: owner.subject, orgId });
+      const refusal = await refusalOf(client.query(projections.organizations.current, {}));
+      expect(refusal.code).toBe("NO_ACTIVE_ORG");
+      const renamed = await client.mutation(commands.organizations.rename, {
+        name: "Taken",
+        idempotencyKey: key(),
+      });
+      expect(codeOf(renamed)).toBe("NO_ACTIVE_ORG");
+    }
+  });
+
+  test("a user with two organisations works in the one that the token or the stored choice names", async () => {
+    const backend = await open();
+    const a = await foundOrganization(backend, "A");
+    const subject = a.owner.subject;
+    const plain = await backend.as({ subject });
+    const second = committed(
+      await plain.mutation(commands.organizations.create, {
+        name: "B",
+        timeZone: "UTC",
+        currency: "USD",
+        idempotencyKey: key(),
+      }),
+    ).result.orgId;
+    expect((await plain.query(projections.organizations.current, {})).orgId).toBe(a.orgId);
+    const chosen = await plain.mutation(commands.session.selectOrganization, { orgId: second });
+    expect(chosen).toEqual({ status: "committed", result: {} });
+    expect((await plain.query(projections.organizations.current, {})).name).toBe("B");
+    const claimed = await backend.as({ subject, orgId: a.orgId });
+    expect((await claimed.query(projections.organizations.current, {})).name).toBe("A");
+    const mine = await plain.query(projections.organizations.mine, { paginationOpts: FIRST_PAGE });
+    expect(mine.page.map(({ orgId, role }) => [orgId, role]).sort()).toEqual(
+      [
+        [a.orgId, "owner"],
+        [second, "owner"],
+      ].sort(),
+    );
+  });
+
+  test("selecting a foreign organisation answers like selecting one that does not exist", async () => {
+    const backend = await open();
+    const { owner } = await foundOrganization(backend);
+    const other = await foundOrganization(backend);
+    const foreign = await owner.client.mutation(commands.session.selectOrganization, { orgId: other.orgId });
+    const missing = await owner.client.mutation(commands.session.selectOrganization, {
+      orgId: `org_${NOWHERE}`,
+    });
+    expect(codeOf(foreign)).toBe("NOT_FOUND");
+    expect(JSON.stringify(foreign)).toBe(JSON.stringify(missing));
+  });
+
+  test("ids of another organisation answer byte for byte like ids of nothing", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const other = await foundOrganization(backend);
+    const foreign = {
+      user: other.owner.userId,
+      service: await defineService(other.owner.client),
+      booking: "",
+    };
+    foreign.booking = await requestBooking(other.owner.client, foreign.service, 5);
+    const nothing = { user: `usr_${NOWHERE}`, service: `svc_${NOWHERE}`, booking: `bkg_${NOWHERE}` };
+    const ownService = await defineService(owner.client);
+    const ownBooking = await requestBooking(owner.client, ownService, 5);
+    const staff = await join(backend, orgId, owner.client, "staff");
+    const startsAt = Date.now() + 86_400_000;
+
+    const answersTo = async (client: Client, ids: typeof foreign): Promise<string[]> => {
+      const { bookings, members, services } = commands;
+      const bookingId = ids.booking;
+      const responses: unknown[] = [
+        await client.mutation(bookings.confirm, { bookingId, idempotencyKey: key() }),
+        await client.mutation(bookings.start, { bookingId, idempotencyKey: key() }),
+        await client.mutation(bookings.complete, { bookingId, idempotencyKey: key() }),
+        await client.mutation(bookings.markNoShow, { bookingId, idempotencyKey: key() }),
+        await client.mutation(bookings.unassign, { bookingId, idempotencyKey: key() }),
+        await client.mutation(bookings.cancel, { bookingId, reason: "other", idempotencyKey: key() }),
+        await client.mutation(bookings.reschedule, { bookingId, startsAt, idempotencyKey: key() }),
+        await client.mutation(bookings.reschedule, {
+          bookingId,
+          startsAt,
+          expectedVersion: 7,
+          idempotencyKey: key(),
+        }),
+        await client.mutation(bookings.assign, { bookingId, assigneeId: ids.user, idempotencyKey: key() }),
+        await client.mutation(bookings.assign, {
+          bookingId: ownBooking,
+          assigneeId: ids.user,
+          idempotencyKey: key(),
+        }),
+        await client.mutation(bookings.request, { serviceId: ids.service, startsAt, idempotencyKey: key() }),
+        await client.mutation(bookings.request, {
+          serviceId: ownService,
+          startsAt,
+          assigneeId: ids.user,
+          idempotencyKey: key(),
+        }),
+        await client.mutation(services.retire, { serviceId: ids.service, idempotencyKey: key() }),
+        await client.mutation(members.changeRole, { userId: ids.user, role: "staff", idempotencyKey: key() }),
+        await client.mutation(members.remove, { userId: ids.user, idempotencyKey: key() }),
+        await refusalOf(client.query(projections.bookings.get, { bookingId })),
+      ];
+      return responses.map((response) => JSON.stringify(response));
+    };
+    for (const client of [owner.client, staff.client]) {
+      expect(await answersTo(client, foreign)).toEqual(await answersTo(client, nothing));
+    }
+    const codes = (await answersTo(owner.client, foreign)).map(
+      (text) => (JSON.parse(text) as { code: string }).code,
+    );
+    expect(new Set(codes)).toEqual(new Set(["NOT_FOUND"]));
+  });
+
+  test("a removed member is refused at the next call, with the same token", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const staff = await join(backend, orgId, owner.client, "staff");
+    expect(await queryCode(staff.client, projections.services.list, { paginationOpts: FIRST_PAGE })).toBe(
+      "answered",
+    );
+    committed(
+      await owner.client.mutation(commands.members.remove, { userId: staff.userId, idempotencyKey: key() }),
+    );
+    for (const { name, run } of everyFunction().filter((call) => !SIGNED_IN.includes(call.name))) {
+      expect([name, await run(staff.client)]).toEqual([name, "NO_ACTIVE_ORG"]);
+    }
+    const mine = await staff.client.query(projections.organizations.mine, { paginationOpts: FIRST_PAGE });
+    expect(mine.page).toEqual([]);
+  });
+
+  test("refusals are kept in the organisation's security log, ordinary mistakes are not", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const guest = await join(backend, orgId, owner.client, "guest");
+    await guest.client.mutation(commands.services.define, {
+      name: "Cut",
+      durationMinutes: 30,
+      priceMinor: 1,
+      idempotencyKey: key(),
+    });
+    await owner.client.mutation(commands.bookings.confirm, {
+      bookingId: `bkg_${NOWHERE}`,
+      idempotencyKey: key(),
+    });
+    await owner.client.mutation(commands.services.define, {
+      name: "Cut",
+      durationMinutes: -1,
+      priceMinor: 1,
+      idempotencyKey: key(),
+    });
+    const log = await backend.operator.query(internal.access.securityLogReader.list, {
+      orgId,
+      paginationOpts: FIRST_PAGE,
+    });
+    const rows = log.page.map(({ userId, function: name, code }) => [userId, name, code]).sort();
+    expect(rows).toEqual(
+      [
+        [guest.userId, "commands/services:define", "FORBIDDEN"],
+        [owner.userId, "commands/bookings:confirm", "NOT_FOUND"],
+      ].sort(),
+    );
+  });
+}

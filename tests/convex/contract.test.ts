@@ -1,0 +1,21 @@
+import { describe } from "vitest";
+import { accessContract } from "../contract/access.ts";
+import { bookingsContract } from "../contract/bookings.ts";
+import { ledgerContract } from "../contract/ledger.ts";
+import { membersContract } from "../contract/members.ts";
+import { openTestBackend } from "../support/testBackend.ts";
+
+const open = (): Promise<ReturnType<typeof openTestBackend>> => Promise.resolve(openTestBackend());
+
+describe("access on convex-test", () => {
+  accessContract(open);
+});
+describe("members on convex-test", () => {
+  membersContract(open);
+});
+describe("bookings on convex-test", () => {
+  bookingsContract(open);
+});
+describe("ledger on convex-test", () => {
+  ledgerContract(open);
+});

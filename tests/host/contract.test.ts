@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { accessContract } from "../contract/access.ts";
+import { bookingsContract } from "../contract/bookings.ts";
+import { ledgerContract } from "../contract/ledger.ts";
+import { membersContract } from "../contract/members.ts";
+import type { Backend } from "../support/backend.ts";
+import { openHostBackend } from "../support/hostBackend.ts";
+
+let backend: Backend;
+const open = (): Promise<Backend> => Promise.resolve(backend);
+
+beforeAll(async () => {
+  backend = await openHostBackend();
+});
+afterAll(async () => {
+  await backend.close();
+});
+
+describe("access on the embedded host", () => {
+  accessContract(open);
+});
+describe("members on the embedded host", () => {
+  membersContract(open);
+});
+describe("bookings on the embedded host", () => {
+  bookingsContract(open);
+});
+describe("ledger on the embedded host", () => {
+  ledgerContract(open);
+});

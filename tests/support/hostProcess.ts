@@ -1,0 +1,124 @@
+/** The embedded host as its users run it: a process of its own, on free ports and a folder of its own. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const ROOT = path.join(import.meta.dirname, "../..");
+const START_TIMEOUT_MS = 30_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}
+
+export class HostProcess {
+  readonly url: string;
+  readonly siteUrl: string;
+  readonly dataDir: string;
+  /** What the process wrote so far, both streams. */
+  output = "";
+  #child: ChildProcess | undefined;
+  readonly #environment: Readonly<Record<string, string>>;
+
+  private constructor(port: number, sitePort: number, dataDir: string, environment: Record<string, string>) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.siteUrl = `http://127.0.0.1:${sitePort}`;
+    this.dataDir = dataDir;
+    this.#environment = {
+      DAYBOOK_ENV: "development",
+      PORT: String(port),
+      SITE_PORT: String(sitePort),
+      DATA_DIR: dataDir,
+      ...environment,
+    };
+  }
+
+  /** Starts a host on new data. `environment` adds to or overrides its variables. */
+  static async launch(environment: Record<string, string> = {}): Promise<HostProcess> {
+    const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-host-"));
+    const host = new HostProcess(await freePort(), await freePort(), dataDir, environment);
+    await host.start();
+    return host;
+  }
+
+  /** Starts it again on the same data and ports; resolves when it answers. */
+  async start(): Promise<void> {
+    const child = this.spawn();
+    this.#child = child;
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the host did not start:\n${this.output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Another process on the same configuration, whatever comes of it. */
+  spawn(environment: Record<string, string> = {}): ChildProcess {
+    const { DAYBOOK_INVITATION_KEYS: _keys, DAYBOOK_FINGERPRINT_KEY: _key, ...inherited } = process.env;
+    const child = spawn(process.execPath, ["embedded/main.ts", "start"], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...inherited, ...this.#environment, ...environment },
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        this.output += text;
+      });
+    }
+    return child;
+  }
+
+  async #answers(): Promise<boolean> {
+    return await fetch(`${this.url}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) return null;
+    this.#child = undefined;
+    return await exitOf(child, signal);
+  }
+
+  /** Ends the process and removes its data. */
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  adminKey(): string {
+    const secrets = JSON.parse(readFileSync(path.join(this.dataDir, "development.json"), "utf8")) as {
+      DAYBOOK_ADMIN_KEY: string;
+    };
+    return secrets.DAYBOOK_ADMIN_KEY;
+  }
+
+  /** A token of the development provider. */
+  async token(user: string, orgId?: unknown): Promise<string> {
+    const response = await fetch(`${this.url}/dev/token`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(orgId === undefined ? { user } : { user, orgId }),
+    });
+    if (!response.ok) throw new Error(`no token: ${response.status} ${await response.text()}`);
+    return ((await response.json()) as { token: string }).token;
+  }
+}
+
+/** The exit code of a process, after an optional signal; null when a signal ended it. */
+export async function exitOf(child: ChildProcess, signal?: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exit = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  if (signal !== undefined) child.kill(signal);
+  return await exit;
+}

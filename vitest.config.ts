@@ -1,0 +1,38 @@
+import { defineConfig } from "vitest/config";
+
+const shared = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "node",
+          environment: "node",
+          include: ["{ledger,audit,embedded,scripts,bench}/**/*.test.ts", "tests/host/**/*.test.ts"],
+          exclude: ["**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "convex",
+          environment: "edge-runtime",
+          include: ["convex/**/*.test.ts", "tests/convex/**/*.test.ts"],
+          server: { deps: { inline: ["convex-test"] } },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          testTimeout: 600_000,
+          name: "property",
+          environment: "node",
+          include: ["property-tests/**/*.test.ts"],
+          server: { deps: { inline: ["convex-test"] } },
+        },
+      },
+    ],
+  },
+});
