@@ -31,17 +31,31 @@ const isKey: Check = (value) =>
   (new RegExp(`^${ULID}$`, "u").test(value) ||
     /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/iu.test(value));
 
-/** C0 and C1 controls, and the two separators that end a line. None is above the basic plane. */
-function breaksLine(text: string): boolean {
-  return Array.from({ length: text.length }, (_, index) => text.charCodeAt(index)).some(
-    (unit) => unit < 0x20 || (unit >= 0x7f && unit <= 0x9f) || unit === 0x2028 || unit === 0x2029,
-  );
+/** [first, last] of the code points that hide, reorder or break a line of text. */
+const HIDDEN_RANGES: readonly (readonly [number, number])[] = [
+  [0x00, 0x1f],
+  [0x7f, 0x9f],
+  [0x2028, 0x2029],
+  [0x202a, 0x202e],
+  [0x2066, 0x2069],
+  [0xe0000, 0xe007f],
+];
+
+function isHidden(character: string): boolean {
+  const point = character.codePointAt(0) ?? 0;
+  return HIDDEN_RANGES.some(([first, last]) => point >= first && point <= last);
 }
 
-const isName: Check = (value) => {
+/** One line of well-formed text, 1 to 200 bytes, that shows more than spaces, marks and formatting. */
+export const isName: Check = (value) => {
   if (typeof value !== "string") return false;
   const text = value.trim();
-  return text !== "" && Buffer.byteLength(text) <= 200 && text.isWellFormed() && !breaksLine(text);
+  return (
+    Buffer.byteLength(text) <= 200 &&
+    text.isWellFormed() &&
+    !Array.from(text).some(isHidden) &&
+    !/^[\p{C}\p{Z}\p{M}]*$/u.test(text)
+  );
 };
 
 /** Zones and currencies that the streams use; of everything else that they send, nothing is valid. */

@@ -1,4 +1,5 @@
 /** Draws streams from a seed and plays them; prints the seed and what was run. */
+import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import { stream, type Intent } from "./intents.ts";
 import { playStream } from "./play.ts";
@@ -6,6 +7,9 @@ import type { RegressionSeed } from "./regressionSeeds.ts";
 import type { Bench, Tally } from "./session.ts";
 
 export type Plan = { seed: number; runs: number; length: number };
+
+/** The seed of the gate: a change is judged on the streams that judged the one before it. */
+const GATE_SEED = 20_261_121;
 
 function integerFrom(name: string): number | undefined {
   const text = process.env[name];
@@ -17,15 +21,19 @@ function integerFrom(name: string): number | undefined {
 
 const SEED_LIMIT = 2 ** 31;
 
+function seedFrom(): number {
+  if (process.env["PROPERTY_SEED"] === "random") return randomInt(SEED_LIMIT);
+  return integerFrom("PROPERTY_SEED") ?? GATE_SEED;
+}
+
 /**
- * Seed, number of streams and intents in each. PROPERTY_SEED, PROPERTY_RUNS and PROPERTY_COMMANDS (intents in
- * all) override.
+ * Seed, number of streams and intents in each. PROPERTY_SEED (an integer, or `random` for streams never seen
+ * before), PROPERTY_RUNS and PROPERTY_COMMANDS (intents in all) override.
  */
 export function planFrom(defaults: { runs: number; commands: number }): Plan {
   const runs = Math.max(1, integerFrom("PROPERTY_RUNS") ?? defaults.runs);
   const commands = integerFrom("PROPERTY_COMMANDS") ?? defaults.commands;
-  const seed = integerFrom("PROPERTY_SEED") ?? Math.floor(Math.random() * SEED_LIMIT);
-  return { seed, runs, length: Math.max(1, Math.ceil(commands / runs)) };
+  return { seed: seedFrom(), runs, length: Math.max(1, Math.ceil(commands / runs)) };
 }
 
 function sum(tallies: readonly Tally[]): Tally {
