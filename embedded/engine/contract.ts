@@ -129,6 +129,12 @@ export type EngineOptions = {
   environment: Readonly<Record<string, string>>;
   /** "production" redacts plain errors in outcomes to "Server Error"; ConvexError data always passes. */
   redactErrors: boolean;
+  /** Told when the engine can't go on; the process had better end. */
+  onFatal?: (failure: Error) => void;
+  /** Where the engine shows what runs, for whoever watches it from another thread. */
+  watch?: SharedArrayBuffer;
+  /** Scheduled mutations that were stopped for good since the engine was last open, by job id. */
+  stoppedJobs?: readonly string[];
   /** Receives function logs, job failures and engine notices, one structured record each. */
   log: (
     record: { level: "debug" | "info" | "warn" | "error"; message: string } & Record<string, unknown>,

@@ -1,4 +1,5 @@
 /** The engine's errors, and how whatever a function threw becomes an outcome's message. */
+import { LIMITS } from "./limits.ts";
 import type { Json } from "./values/json.ts";
 
 export type HostErrorCode =
@@ -41,6 +42,13 @@ export class PlatformError extends Error {
 /** The one wording for features the host leaves out. */
 export function notSupported(feature: string): PlatformError {
   return new PlatformError(`${feature} is not supported by the embedded host`, { visible: true });
+}
+
+/** For a query or mutation that has used up its own time. */
+export function functionTimedOut(): PlatformError {
+  return new PlatformError(
+    `Function execution timed out (maximum duration: ${LIMITS.functionTimeMs / 1000}s)`,
+  );
 }
 
 export type Failure = { message: string; data?: Json; visible: boolean; stack: string | null };

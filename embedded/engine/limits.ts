@@ -40,4 +40,13 @@ export const HOST_LIMITS = {
   concurrentScheduledJobsMax: 64,
   finishedJobKeptMs: 7 * 24 * 3_600_000,
   sessionRequestKeptMs: 14 * 24 * 3_600_000,
+  /** How long actions may keep the engine's thread to themselves without letting its event loop turn. */
+  threadSilenceMaxMs: 5_000,
+  /** How long a call that was stopped is refused without being run again. */
+  stoppedCallRefusedMs: 10_000,
+  /** How long running actions may go on once the engine is told to close. */
+  closeGraceMs: 10_000,
+  /** Ends of the engine's thread that no function explains; after these the host gives up. */
+  threadFailuresMax: 3,
+  threadFailuresForgottenMs: 60_000,
 } as const;

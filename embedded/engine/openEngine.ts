@@ -13,6 +13,7 @@ import { FunctionRunner } from "./execution/functionRunner.ts";
 import { EngineLog } from "./execution/log.ts";
 import { OutcomeWriter } from "./execution/outcome.ts";
 import { QueryCache } from "./execution/queryCache.ts";
+import { Stopwatch } from "./execution/stopwatch.ts";
 import { Crons } from "./jobs/crons.ts";
 import { JobTables } from "./jobs/jobTables.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
@@ -44,22 +45,31 @@ function inTransaction<T>(store: Store, work: () => T): T {
   }
 }
 
-type Opened = { store: Store; runtime: Runtime; app: App; log: EngineLog; release: () => void };
+type Opened = {
+  store: Store;
+  runtime: Runtime;
+  app: App;
+  log: EngineLog;
+  stopwatch: Stopwatch;
+  release: () => void;
+};
 
-function assemble({ store, runtime, app, log, release }: Opened, redactErrors: boolean): EngineParts {
+function assemble(opened: Opened, redactErrors: boolean): EngineParts {
+  const { store, runtime, app, log, stopwatch, release } = opened;
   const outcomes = new OutcomeWriter(redactErrors);
-  const runner = new FunctionRunner(runtime, log);
+  const runner = new FunctionRunner(runtime, log, stopwatch);
   const cache = new QueryCache(store, runner, outcomes);
-  const executor = new Executor(
+  const executor = new Executor({
     store,
-    (touched) => {
+    stopwatch,
+    onCommit: (touched) => {
       cache.afterCommit(touched);
       scheduler.afterCommit(touched);
     },
-    (error) => {
+    onListenerError: (error) => {
       log.notice("error", "a subscriber failed to take notice of a commit", { error: String(error) });
     },
-  );
+  });
   const { crons, scheduler } = inTransaction(store, () => {
     syncSchemas(store, app);
     const jobTables = new JobTables(store);
@@ -91,12 +101,18 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const opened = new Store(openDatabase(file));
     store = opened;
     const cursors = inTransaction(opened, () => new CursorCodec(opened));
-    const runtime = new Runtime(opened, cursors, (level, line) => {
-      log.functionLine(level, line, {});
+    const stopwatch = new Stopwatch(options.watch);
+    const runtime = new Runtime({
+      store: opened,
+      cursors,
+      stopwatch,
+      onImportLog: (level, line) => {
+        log.functionLine(level, line, {});
+      },
     });
     const app = await loadApp(options.functionsDir, options.environment, runtime.hooks());
-    const parts = assemble({ store: opened, runtime, app, log, release }, options.redactErrors);
-    await parts.scheduler.start();
+    const parts = assemble({ store: opened, runtime, app, log, stopwatch, release }, options.redactErrors);
+    await parts.scheduler.start(options.stoppedJobs ?? []);
     parts.crons.start();
     return new EmbeddedEngine(parts);
   } catch (error) {

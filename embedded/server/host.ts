@@ -6,7 +6,7 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Engine, EngineOptions } from "../engine/contract.ts";
 import { HostError } from "../engine/errors.ts";
-import { openEngine } from "../engine/openEngine.ts";
+import { SupervisedEngine } from "../engineThread/supervisedEngine.ts";
 import { Operator } from "../push/operator.ts";
 import { Authenticator, type TrustedProvider } from "./authentication.ts";
 import type { HostConfig } from "./config.ts";
@@ -77,7 +77,7 @@ export async function startHost(
   try {
     const development = secrets === undefined ? undefined : developmentProvider(config, ports.api, secrets);
     const operator = new Operator(environment);
-    const opened = await openEngine({
+    const opened = await SupervisedEngine.open({
       functionsDir: config.functionsDir,
       dataDir: config.dataDir,
       environment,

@@ -4,12 +4,18 @@ import { openDatabase } from "../storage/dataFolder.ts";
 import { Store } from "../storage/store.ts";
 import { newDataDir, removeDataDirs } from "../testing/testEngine.ts";
 import type { JsonObject } from "../values/json.ts";
-import { Executor, type Decision } from "./executor.ts";
+import { Executor, type Decision, type ExecutorParts } from "./executor.ts";
+import { Stopwatch } from "./stopwatch.ts";
 
 afterAll(removeDataDirs);
 
 function openStore(): Store {
   return new Store(openDatabase(path.join(newDataDir(), "executor.sqlite")));
+}
+
+function executorOn(store: Store, listeners: Partial<ExecutorParts> = {}): Executor {
+  const ignored = { onCommit: () => undefined, onListenerError: () => undefined };
+  return new Executor({ store, stopwatch: new Stopwatch(), ...ignored, ...listeners });
 }
 
 function textsIn(store: Store): unknown[] {
@@ -20,11 +26,7 @@ function textsIn(store: Store): unknown[] {
 describe("the executor", () => {
   test("takes back a whole group when writing it fails, and goes on", async () => {
     const store = openStore();
-    const executor = new Executor(
-      store,
-      () => undefined,
-      () => undefined,
-    );
+    const executor = executorOn(store);
     const insert = (text: string, beforeCommit: () => void = () => undefined): Promise<string> =>
       executor.transact((transaction): Decision<string> => {
         transaction.insert(store.catalog.ensure("", "rows"), { text });
@@ -44,13 +46,12 @@ describe("the executor", () => {
   test("tells callers of a durable commit even when a listener fails", async () => {
     const store = openStore();
     const reported: unknown[] = [];
-    const executor = new Executor(
-      store,
-      () => {
+    const executor = executorOn(store, {
+      onCommit: () => {
         throw new Error("listener");
       },
-      (error) => reported.push(error),
-    );
+      onListenerError: (error) => reported.push(error),
+    });
     const ts = await executor.transact((transaction) => {
       transaction.insert(store.catalog.ensure("", "rows"), { text: "kept" });
       return { commit: true, value: (committed) => committed };
@@ -64,11 +65,7 @@ describe("the executor", () => {
 
   test("refuses work once it is closed", async () => {
     const store = openStore();
-    const executor = new Executor(
-      store,
-      () => undefined,
-      () => undefined,
-    );
+    const executor = executorOn(store);
     await executor.close();
     await expect(executor.read(() => Promise.resolve())).rejects.toThrow("shutting down");
     store.close();

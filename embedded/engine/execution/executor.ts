@@ -9,6 +9,7 @@ import { PlatformError } from "../errors.ts";
 import { HOST_LIMITS } from "../limits.ts";
 import type { Store, Touched } from "../storage/store.ts";
 import { Transaction } from "../transaction/transaction.ts";
+import type { Stopwatch } from "./stopwatch.ts";
 
 /** How a transaction ends. `beforeCommit` runs in it, after its writes, and makes even an empty one commit. */
 export type Decision<T> =
@@ -26,21 +27,30 @@ class GroupError extends Error {
   override readonly name = "GroupError";
 }
 
+export type ExecutorParts = {
+  store: Store;
+  stopwatch: Stopwatch;
+  onCommit: (touched: Touched) => void;
+  onListenerError: (error: unknown) => void;
+};
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Serial transactions with group commit. */
 export class Executor {
+  private readonly parts: ExecutorParts;
   private readonly store: Store;
-  private readonly onCommit: (touched: Touched) => void;
-  private readonly onListenerError: (error: unknown) => void;
   private readonly mutations: Work[] = [];
   private readonly reads: (() => Promise<void>)[] = [];
   private looping = false;
   private closed = false;
   private idleWaiters: (() => void)[] = [];
 
-  constructor(store: Store, onCommit: (touched: Touched) => void, onListenerError: (error: unknown) => void) {
-    this.store = store;
-    this.onCommit = onCommit;
-    this.onListenerError = onListenerError;
+  constructor(parts: ExecutorParts) {
+    this.parts = parts;
+    this.store = parts.store;
   }
 
   /** Runs `work` as one transaction; resolves when it is durable, or not to be. A throw of `work` undoes it. */
@@ -109,14 +119,21 @@ export class Executor {
   }
 
   private async loop(): Promise<void> {
+    const { stopwatch } = this.parts;
     while (this.mutations.length > 0 || this.reads.length > 0) {
-      if (this.mutations.length > 0) await this.commitGroup();
+      if (this.mutations.length > 0) {
+        await this.commitGroup();
+        // Callers learn of their commits before any other function runs, and may stop the thread.
+        await nextTurn();
+      }
       for (let count = 0; count < HOST_LIMITS.readsBetweenCommitsMax; count += 1) {
         const read = this.reads.shift();
         if (read === undefined) break;
+        stopwatch.mark("engine");
         await read();
+        stopwatch.mark("idle");
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     this.looping = false;
     const waiters = this.idleWaiters;
@@ -127,6 +144,7 @@ export class Executor {
   private async commitGroup(): Promise<void> {
     const taken: Work[] = [];
     const touched: Touched = new Map();
+    this.parts.stopwatch.mark("engine");
     try {
       this.store.begin();
       const answers = await this.runGroup(taken, touched);
@@ -138,15 +156,17 @@ export class Executor {
       for (const work of taken) work.fail(cause);
       // The transaction could not even begin: without a victim the loop would spin on it.
       if (taken.length === 0) this.mutations.shift()?.fail(cause);
+    } finally {
+      this.parts.stopwatch.mark("idle");
     }
   }
 
   /** The commit is durable: a listener's failure is reported, and callers hear of their success all the same. */
   private afterCommit(answers: readonly (() => void)[], touched: Touched): void {
     try {
-      this.onCommit(touched);
+      this.parts.onCommit(touched);
     } catch (error) {
-      this.onListenerError(error);
+      this.parts.onListenerError(error);
     }
     for (const answer of answers) answer();
   }

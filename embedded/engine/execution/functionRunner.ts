@@ -1,6 +1,6 @@
 /** From a call to a result: looks the function up, runs it in its transaction, never throws what a function throws. */
 import type { Call, Identity } from "../contract.ts";
-import { describeFailure, PlatformError, type Failure } from "../errors.ts";
+import { describeFailure, functionTimedOut, type Failure } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import type { FunctionEntry, FunctionKind } from "../loader/functions.ts";
 import { findFunction, functionNotFound } from "../loader/loadApp.ts";
@@ -10,6 +10,7 @@ import type { Arguments, Runtime } from "../runtime/runtime.ts";
 import type { Transaction } from "../transaction/transaction.ts";
 import { parseArguments } from "../values/json.ts";
 import type { EngineLog } from "./log.ts";
+import { shownArguments, type Stopwatch } from "./stopwatch.ts";
 
 export type Invocation = {
   kind: FunctionKind;
@@ -48,11 +49,7 @@ async function withTimeLimit<T>(execution: Execution, work: Promise<T>): Promise
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       execution.abandoned = true;
-      reject(
-        new PlatformError(
-          `Function execution timed out (maximum duration: ${LIMITS.functionTimeMs / 1000}s)`,
-        ),
-      );
+      reject(functionTimedOut());
     }, LIMITS.functionTimeMs);
   });
   try {
@@ -66,10 +63,12 @@ async function withTimeLimit<T>(execution: Execution, work: Promise<T>): Promise
 export class FunctionRunner {
   private readonly runtime: Runtime;
   private readonly log: EngineLog;
+  private readonly stopwatch: Stopwatch;
 
-  constructor(runtime: Runtime, log: EngineLog) {
+  constructor(runtime: Runtime, log: EngineLog, stopwatch: Stopwatch) {
     this.runtime = runtime;
     this.log = log;
+    this.stopwatch = stopwatch;
   }
 
   /** Runs one top-level function. `transaction` is null for actions. */
@@ -86,13 +85,32 @@ export class FunctionRunner {
         execution,
         parent: null,
       });
-      const running = this.runtime.invoke(call, entry, invocation.args);
-      const value = await (transaction === null ? running : withTimeLimit(execution, running));
+      const value =
+        transaction === null
+          ? await this.runtime.invoke(call, entry, invocation.args)
+          : await this.invokeTimed(call, entry, invocation);
       return { ok: true, value, logLines: logs.lines, execution };
     } catch (error) {
       const failure = describeFailure(error);
       this.log.functionFailure(invocation, failure);
       return { ok: false, failure, logLines: logs.lines, execution };
+    }
+  }
+
+  /** Runs a query or mutation, which has a second of its own time. */
+  private async invokeTimed(
+    call: FunctionCall,
+    entry: FunctionEntry,
+    { component, path, args, request }: Invocation,
+  ): Promise<string> {
+    const { execution } = call;
+    this.stopwatch.begin({ requestId: request.requestId, component, path, ...shownArguments(args.text) });
+    try {
+      const value = await withTimeLimit(execution, this.runtime.invoke(call, entry, args));
+      if (execution.abandoned || this.stopwatch.isUsedUp()) throw functionTimedOut();
+      return value;
+    } finally {
+      this.stopwatch.end();
     }
   }
 

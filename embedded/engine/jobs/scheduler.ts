@@ -2,7 +2,7 @@
  * Runs scheduled functions when they are due. A mutation and the end of its job are one transaction, so it takes
  * effect exactly once. An action's start is durable before it runs, so a crash leaves it failed, never repeated.
  */
-import { PlatformError } from "../errors.ts";
+import { functionTimedOut, PlatformError } from "../errors.ts";
 import { HOST_LIMITS } from "../limits.ts";
 import { findFunction } from "../loader/loadApp.ts";
 import { ANONYMOUS } from "../runtime/functionCall.ts";
@@ -62,8 +62,11 @@ export class Scheduler implements JobWriter {
     this.parts.tables.cancel(transaction, component, id);
   }
 
-  /** Fails the actions that the last shutdown cut off, then starts running what is due. */
-  async start(): Promise<void> {
+  /**
+   * Fails the actions that the last shutdown cut off and the mutations that were stopped because they used up
+   * their time, by job id; then starts running what is due.
+   */
+  async start(stoppedJobs: readonly string[] = []): Promise<void> {
     const { executor, tables, log } = this.parts;
     await executor.transact((transaction) => {
       for (const job of tables.inPhase("running", Number.MAX_SAFE_INTEGER)) {
@@ -75,6 +78,11 @@ export class Scheduler implements JobWriter {
           kind: "failed",
           error: "The host stopped while this action was running",
         });
+      }
+      for (const jobId of stoppedJobs) {
+        const job = tables.jobOf(transaction, jobId);
+        if (job?.phase !== "waiting") continue;
+        tables.finish(transaction, job, { kind: "failed", error: functionTimedOut().message });
       }
       return { commit: true, value: () => undefined };
     });

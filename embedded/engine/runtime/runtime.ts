@@ -1,6 +1,7 @@
 /** Runs functions: validates, enters the realm, answers syscalls, validates again. Knows nothing of queues. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { describeFailure, notSupported, PlatformError } from "../errors.ts";
+import { describeFailure, functionTimedOut, notSupported, PlatformError } from "../errors.ts";
+import type { Stopwatch } from "../execution/stopwatch.ts";
 import { LIMITS } from "../limits.ts";
 import { functionNotFound, findFunction, type App, type Component } from "../loader/loadApp.ts";
 import type { FunctionEntry, HttpEndpoint } from "../loader/functions.ts";
@@ -57,16 +58,23 @@ function refusalOf(call: FunctionCall | undefined, feature: string): string | nu
 export class Runtime {
   readonly store: Store;
   readonly cursors: CursorCodec;
+  private readonly stopwatch: Stopwatch;
   private readonly running = new AsyncLocalStorage<FunctionCall>();
   private readonly importRandom = new RandomStream(null);
   private readonly onImportLog: (level: LogLevel, line: string) => void;
   private loaded: App | null = null;
   private bridges: { actions: ActionBridge; jobs: JobWriter } | null = null;
 
-  constructor(store: Store, cursors: CursorCodec, onImportLog: (level: LogLevel, line: string) => void) {
-    this.store = store;
-    this.cursors = cursors;
-    this.onImportLog = onImportLog;
+  constructor(parts: {
+    store: Store;
+    cursors: CursorCodec;
+    stopwatch: Stopwatch;
+    onImportLog: (level: LogLevel, line: string) => void;
+  }) {
+    this.store = parts.store;
+    this.cursors = parts.cursors;
+    this.stopwatch = parts.stopwatch;
+    this.onImportLog = parts.onImportLog;
   }
 
   /** Completes the runtime; realms are made with its hooks before there is an app. */
@@ -186,11 +194,28 @@ export class Runtime {
     return call;
   }
 
+  /** Runs what the engine does for a function: not the function's own time, which must not be used up already. */
+  private offTheClock<T>(call: FunctionCall, run: () => T): T {
+    if (call.isAction) return run();
+    if (this.stopwatch.isUsedUp()) {
+      call.execution.abandoned = true;
+      throw functionTimedOut();
+    }
+    this.stopwatch.pause();
+    try {
+      return run();
+    } finally {
+      this.stopwatch.resume();
+    }
+  }
+
   private syscall(operation: string, args: string): SyscallAnswer {
     try {
       const handler = SYNC_SYSCALLS.get(operation);
       if (handler === undefined) throw new PlatformError(`Unknown operation ${operation}`);
-      return { ok: true, value: handler(this, this.current(), JSON.parse(args) as JsonObject) };
+      const call = this.current();
+      const run = (): string => handler(this, call, JSON.parse(args) as JsonObject);
+      return { ok: true, value: this.offTheClock(call, run) };
     } catch (error) {
       return { ok: false, message: describeFailure(error).message };
     }
@@ -201,8 +226,10 @@ export class Runtime {
       const handler = ASYNC_SYSCALLS.get(operation);
       if (handler === undefined) throw new PlatformError(`Unknown async operation ${operation}`);
       const call = this.current();
-      const run = (): string | Promise<string> => handler(this, call, JSON.parse(args) as JsonObject);
-      return await call.inOrder(operation === "1.0/runUdf", run);
+      const runsFunction = operation === "1.0/runUdf";
+      const handle = (): string | Promise<string> => handler(this, call, JSON.parse(args) as JsonObject);
+      const run = runsFunction ? handle : (): string | Promise<string> => this.offTheClock(call, handle);
+      return await call.inOrder(runsFunction, run);
     } catch (error) {
       throw toSyscallError(error);
     }

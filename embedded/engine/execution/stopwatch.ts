@@ -1,0 +1,151 @@
+/**
+ * Which query or mutation runs now, and how much time of its own it has used: what it spends in the engine does
+ * not count. Kept in shared memory, so that another thread can read it while the function never lets go.
+ *
+ * The engine's thread is the only writer.
+ */
+import { LIMITS } from "../limits.ts";
+
+/** A running query or mutation. `args` is the start of its arguments' JSON text, of `argsLength` units in all. */
+export type RunningCall = {
+  requestId: string;
+  component: string;
+  path: string;
+  args: string;
+  argsLength: number;
+};
+
+export type Activity = "idle" | "engine" | "function";
+
+const ACTIVITIES: readonly Activity[] = ["idle", "engine", "function"];
+
+/** Places in the shared numbers. */
+const ACTIVITY = 0;
+const SINCE_MS = 1;
+const USED_MS = 2;
+const SERIAL = 3;
+const CPU_MS = 4;
+const HEARTBEAT_MS = 5;
+const LABEL_BYTES = 6;
+const NUMBERS = 8;
+
+const ARGS_SHOWN = 1_024;
+const LABEL_BYTES_MAX = 8 * 1_024;
+
+/** The share of its time that a function must have had a processor before it is called too slow. */
+const CPU_SHARE_MIN = 0.5;
+
+/** Milliseconds of a clock that never jumps and is the same for every thread. */
+export function steadyMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
+/** `cpuMs` at the start of the running call is the engine thread's, as `process.threadCpuUsage` counts it. */
+export type Reading = {
+  activity: Activity;
+  /** Counts calls, so that two readings can be known to be of the same one. */
+  serial: number;
+  ownMs: number;
+  cpuMsAtStart: number;
+  /** When the engine's event loop last turned, by `steadyMs`. */
+  heartbeatMs: number;
+};
+
+/** True when a call has used up its own time, and a busy machine is not the reason. */
+export function usedUp(ownMs: number, cpuMs: number): boolean {
+  return ownMs > LIMITS.functionTimeMs && cpuMs > LIMITS.functionTimeMs * CPU_SHARE_MIN;
+}
+
+/** The part of a call's arguments that identifies it here. */
+export function shownArguments(args: string): Pick<RunningCall, "args" | "argsLength"> {
+  return { args: args.slice(0, ARGS_SHOWN), argsLength: args.length };
+}
+
+/** Reads and, in the engine's thread, writes the shared memory. */
+export class Stopwatch {
+  readonly memory: SharedArrayBuffer;
+  private readonly numbers: Float64Array;
+  private readonly label: Uint8Array;
+
+  constructor(memory?: SharedArrayBuffer) {
+    const offset = NUMBERS * Float64Array.BYTES_PER_ELEMENT;
+    this.memory = memory ?? new SharedArrayBuffer(offset + LABEL_BYTES_MAX);
+    this.numbers = new Float64Array(this.memory, 0, NUMBERS);
+    this.label = new Uint8Array(this.memory, offset);
+  }
+
+  begin(call: RunningCall): void {
+    const { written } = new TextEncoder().encodeInto(JSON.stringify(call), this.label);
+    this.set(LABEL_BYTES, written);
+    this.set(SERIAL, this.at(SERIAL) + 1);
+    this.set(USED_MS, 0);
+    this.set(CPU_MS, threadCpuMs());
+    this.resume();
+  }
+
+  /** Back in the engine. */
+  end(): void {
+    this.set(USED_MS, 0);
+    this.mark("engine");
+  }
+
+  /** The function waits for the engine. */
+  pause(): void {
+    this.set(USED_MS, this.ownMs());
+    this.mark("engine");
+  }
+
+  resume(): void {
+    this.set(SINCE_MS, steadyMs());
+    this.set(ACTIVITY, ACTIVITIES.indexOf("function"));
+  }
+
+  /** Between functions: whether the engine itself is at work, which nobody interrupts. */
+  mark(activity: "idle" | "engine"): void {
+    this.set(ACTIVITY, ACTIVITIES.indexOf(activity));
+  }
+
+  beat(): void {
+    this.set(HEARTBEAT_MS, steadyMs());
+  }
+
+  /** Whether the running call is out of time. Only in the engine's thread. */
+  isUsedUp(): boolean {
+    const ownMs = this.ownMs();
+    return ownMs > LIMITS.functionTimeMs && usedUp(ownMs, threadCpuMs() - this.at(CPU_MS));
+  }
+
+  read(): Reading {
+    return {
+      activity: ACTIVITIES[this.at(ACTIVITY)] ?? "idle",
+      serial: this.at(SERIAL),
+      ownMs: this.ownMs(),
+      cpuMsAtStart: this.at(CPU_MS),
+      heartbeatMs: this.at(HEARTBEAT_MS),
+    };
+  }
+
+  /** The call of the last `begin`. */
+  running(): RunningCall {
+    const bytes = this.label.slice(0, this.at(LABEL_BYTES));
+    return JSON.parse(new TextDecoder().decode(bytes)) as RunningCall;
+  }
+
+  private ownMs(): number {
+    const slice = this.at(ACTIVITY) === ACTIVITIES.indexOf("function") ? steadyMs() - this.at(SINCE_MS) : 0;
+    return this.at(USED_MS) + slice;
+  }
+
+  private at(place: number): number {
+    return this.numbers[place] ?? 0;
+  }
+
+  private set(place: number, value: number): void {
+    this.numbers[place] = value;
+  }
+}

@@ -1,0 +1,118 @@
+/** A client's set of live queries, carried over from one engine thread to the next. */
+import type { Call, LiveQuery, QueryResult, Subscription, Timestamp } from "../engine/contract.ts";
+import { ThreadEnded, type EngineThread } from "./engineThread.ts";
+
+export type SubscriptionHost = {
+  /** The present thread, or the next one when it is being started. */
+  thread: () => Promise<EngineThread>;
+  /** The result of a call that was stopped and is not run for now, or null. */
+  stoppedResult: (call: Call) => QueryResult | null;
+};
+
+/** The contract's Subscription, over threads. */
+export class SupervisedSubscription implements Subscription {
+  readonly #number: number;
+  readonly #host: SubscriptionHost;
+  readonly #onStale: () => void;
+  readonly #onClose: () => void;
+  readonly #live = new Map<number, LiveQuery>();
+  /** Queries that the present thread knows. */
+  readonly #known = new Set<number>();
+  #thread: EngineThread | null = null;
+  /** True from a refresh until the first commit that touches it. */
+  #fresh = false;
+  #closed = false;
+
+  constructor(
+    number: number,
+    host: SubscriptionHost,
+    listeners: { onStale: () => void; onClose: () => void },
+  ) {
+    this.#number = number;
+    this.#host = host;
+    this.#onStale = listeners.onStale;
+    this.#onClose = listeners.onClose;
+  }
+
+  add(queryId: number, query: LiveQuery): void {
+    this.remove(queryId);
+    this.#live.set(queryId, query);
+  }
+
+  remove(queryId: number): void {
+    this.#live.delete(queryId);
+    this.#forget(queryId);
+  }
+
+  async refresh(): Promise<{ ts: Timestamp; results: ReadonlyMap<number, QueryResult> }> {
+    for (;;) {
+      const thread = await this.#host.thread();
+      const stopped = this.#bringUp(thread);
+      try {
+        const { ts, results } = await thread.request("refresh", [this.#number]);
+        this.#fresh = !this.#closed;
+        this.#keepJournals(results);
+        return { ts, results: stopped.size === 0 ? results : new Map([...results, ...stopped]) };
+      } catch (error) {
+        if (!(error instanceof ThreadEnded) || error.end.kind === "closed") throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#fresh = false;
+    this.#live.clear();
+    this.#known.clear();
+    this.#thread?.notify({ kind: "unsubscribe", subscription: this.#number });
+    this.#onClose();
+  }
+
+  /** The engine says that the last refresh is out of date. */
+  stale(): void {
+    if (!this.#fresh) return;
+    this.#fresh = false;
+    this.#onStale();
+  }
+
+  /** The thread is gone, and with it whatever it would have told. */
+  threadEnded(): void {
+    this.#thread = null;
+    this.#known.clear();
+    this.stale();
+  }
+
+  /** Tells the thread of every query that it does not know, and returns the results of those it is spared. */
+  #bringUp(thread: EngineThread): Map<number, QueryResult> {
+    if (this.#thread !== thread) {
+      this.#thread = thread;
+      this.#known.clear();
+      thread.notify({ kind: "subscribe", subscription: this.#number });
+    }
+    const stopped = new Map<number, QueryResult>();
+    for (const [queryId, query] of this.#live) {
+      const result = this.#host.stoppedResult(query.call);
+      if (result !== null) {
+        stopped.set(queryId, result);
+        this.#forget(queryId);
+      } else if (!this.#known.has(queryId)) {
+        this.#known.add(queryId);
+        thread.notify({ kind: "add", subscription: this.#number, queryId, query });
+      }
+    }
+    return stopped;
+  }
+
+  #forget(queryId: number): void {
+    if (!this.#known.delete(queryId)) return;
+    this.#thread?.notify({ kind: "remove", subscription: this.#number, queryId });
+  }
+
+  /** A page keeps its bounds when another thread goes on with it. */
+  #keepJournals(results: ReadonlyMap<number, QueryResult>): void {
+    for (const [queryId, { journal }] of results) {
+      const query = this.#live.get(queryId);
+      if (query !== undefined) this.#live.set(queryId, { ...query, journal });
+    }
+  }
+}
