@@ -125,6 +125,12 @@ export type EngineOptions = {
   functionsDir: string;
   /** Absolute path of the data folder; the database is `daybook.sqlite` in it. */
   dataDir: string;
+  /** Folder where bundles are kept for the next start; absent keeps none. */
+  cacheDir?: string;
+  /** Whether each call runs in a context of its own: nothing that a module remembers outlives the call. */
+  freshContexts?: boolean;
+  /** Heap of the engine's thread, in MiB; absent leaves it to Node. */
+  memoryMib?: number;
   /** What the functions see as `process.env`. */
   environment: Readonly<Record<string, string>>;
   /** "production" redacts plain errors in outcomes to "Server Error"; ConvexError data always passes. */

@@ -110,7 +110,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         log.functionLine(level, line, {});
       },
     });
-    const app = await loadApp(options.functionsDir, options.environment, runtime.hooks());
+    const app = await loadApp(options.functionsDir, options.environment, {
+      hooks: runtime.hooks(),
+      cacheDir: options.cacheDir ?? null,
+      freshContexts: options.freshContexts ?? false,
+    });
     const parts = assemble({ store: opened, runtime, app, log, stopwatch, release }, options.redactErrors);
     await parts.scheduler.start(options.stoppedJobs ?? []);
     parts.crons.start();

@@ -42,6 +42,15 @@ type Waiting = { resolve: (answer: never) => void; reject: (error: Error) => voi
 
 const WATCH_EVERY_MS = 50;
 
+/** A function that turns to the engine now and then is stopped there, without the thread. */
+const STOPPED_BY_ENGINE_MS = 200;
+
+/** From here on a running function's memory is looked at too. */
+const MEMORY_WATCHED_FROM_MS = 20;
+
+/** The share of the heap that a function may fill. Beyond its limit V8 ends the process, not the thread. */
+const HEAP_SHARE_MAX = 0.75;
+
 /** A thread with an open engine. */
 export class EngineThread {
   readonly opened: Opened;
@@ -81,7 +90,15 @@ export class EngineThread {
   static async open(options: ThreadOptions, listeners: ThreadListeners): Promise<EngineThread> {
     const stopwatch = new Stopwatch();
     const workerData: ThreadOptions = { ...options, watch: stopwatch.memory };
-    const worker = new Worker(new URL("engineWorker.ts", import.meta.url), { workerData, name: "engine" });
+    const limits =
+      options.memoryMib === undefined
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: options.memoryMib } };
+    const worker = new Worker(new URL("engineWorker.ts", import.meta.url), {
+      workerData,
+      name: "engine",
+      ...limits,
+    });
     const first = await firstMessage(worker, listeners.log);
     if (first.kind === "opened") return new EngineThread({ worker, stopwatch }, first, listeners);
     await worker.terminate();
@@ -174,7 +191,7 @@ export class EngineThread {
     this.#judging = true;
     try {
       const { activity, ownMs, heartbeatMs } = this.#stopwatch.read();
-      if (activity === "function" && usedUp(ownMs, Infinity)) await this.#judgeCall();
+      if (activity === "function" && ownMs > MEMORY_WATCHED_FROM_MS) await this.#judgeCall();
       else if (activity === "idle" && steadyMs() - heartbeatMs > HOST_LIMITS.threadSilenceMaxMs) {
         await this.#judgeSilence(heartbeatMs);
       }
@@ -189,14 +206,19 @@ export class EngineThread {
     return this.#end !== null;
   }
 
-  /** A call that the machine gave no processor to is not too slow. */
+  /** Ends a call that takes too much. One that the machine gave no processor to is not too slow. */
   async #judgeCall(): Promise<void> {
     const { serial } = this.#stopwatch.read();
-    const { user, system } = await this.#worker.cpuUsage();
+    const [heap, cpu] = await Promise.all([this.#worker.getHeapStatistics(), this.#worker.cpuUsage()]);
     const now = this.#stopwatch.read();
-    const isSame = now.activity === "function" && now.serial === serial;
-    if (!isSame || !usedUp(now.ownMs, (user + system) / 1_000 - now.cpuMsAtStart)) return;
-    await this.#terminate({ kind: "timedOut", call: this.#stopwatch.running() });
+    if (now.activity !== "function" || now.serial !== serial) return;
+    const call = this.#stopwatch.running();
+    const cpuMs = (cpu.user + cpu.system) / 1_000 - now.cpuMsAtStart;
+    if (heap.used_heap_size > heap.heap_size_limit * HEAP_SHARE_MAX) {
+      await this.#terminate({ kind: "outOfMemory", call });
+    } else if (usedUp(now.ownMs - STOPPED_BY_ENGINE_MS, cpuMs)) {
+      await this.#terminate({ kind: "timedOut", call });
+    }
   }
 
   /** A machine that slept finds a thread that was silent; a moment later it is not. */

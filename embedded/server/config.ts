@@ -41,6 +41,10 @@ export type HostConfig = {
   /** Base of the address that HTTP actions see, when a proxy stands before the host. */
   siteUrl?: string;
   logLevel: LogLevel;
+  /** Whether each call of a function runs in a context of its own. */
+  freshContexts: boolean;
+  /** Heap of the thread that runs functions, in MiB; absent leaves it to Node. */
+  engineMemoryMib?: number;
   connections: ConnectionLimits;
 };
 
@@ -99,6 +103,13 @@ const hostVariables = z.object({
       (text) => !isOrigin(text) || isSecureOrLoopback(text),
       "must be an https URL; http is allowed for a loopback address only",
     )
+    .optional(),
+  DAYBOOK_FRESH_CONTEXTS: z.enum(["on", "off"], "must be on or off").default("off"),
+  DAYBOOK_ENGINE_MEMORY_MIB: z
+    .string()
+    .regex(/^[1-9][0-9]{2,5}$/, "must be a number of MiB, 128 or more")
+    .transform(Number)
+    .refine((mib) => mib >= 128, "must be a number of MiB, 128 or more")
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
   DAYBOOK_AUTH_ISSUER: z
@@ -243,6 +254,10 @@ function assemble(
         : { kind: "listed", origins: listed ?? [] },
     ...(host.DAYBOOK_SITE_URL === undefined ? {} : { siteUrl: host.DAYBOOK_SITE_URL }),
     logLevel: host.LOG_LEVEL,
+    freshContexts: host.DAYBOOK_FRESH_CONTEXTS === "on",
+    ...(host.DAYBOOK_ENGINE_MEMORY_MIB === undefined
+      ? {}
+      : { engineMemoryMib: host.DAYBOOK_ENGINE_MEMORY_MIB }),
     connections: CONNECTIONS,
   };
 }

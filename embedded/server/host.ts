@@ -6,6 +6,7 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Engine, EngineOptions } from "../engine/contract.ts";
 import { HostError } from "../engine/errors.ts";
+import { CACHE_FOLDER } from "../compileCache.ts";
 import { SupervisedEngine } from "../engineThread/supervisedEngine.ts";
 import { Operator } from "../push/operator.ts";
 import { Authenticator, type TrustedProvider } from "./authentication.ts";
@@ -80,7 +81,10 @@ export async function startHost(
     const opened = await SupervisedEngine.open({
       functionsDir: config.functionsDir,
       dataDir: config.dataDir,
+      cacheDir: CACHE_FOLDER,
       environment,
+      freshContexts: config.freshContexts,
+      ...(config.engineMemoryMib === undefined ? {} : { memoryMib: config.engineMemoryMib }),
       redactErrors: config.environment === "production",
       log: operator.log(engineLog(log)),
     });

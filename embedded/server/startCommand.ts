@@ -1,7 +1,7 @@
 /** `start`: checks the configuration, starts the host, says where everything is, and stops it on a signal. */
-import { enableCompileCache } from "node:module";
 import path from "node:path";
 import colors from "picocolors";
+import { useCompileCache } from "../compileCache.ts";
 import { HostError } from "../engine/errors.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
 import type { Host } from "./host.ts";
@@ -23,12 +23,8 @@ export async function runStart(variables: Variables, functionsDir?: string): Pro
   stopOnSignal(host);
 }
 
-/** Node would take a folder that every user of the machine may write to. */
-const COMPILE_CACHE = path.resolve(import.meta.dirname, "../../node_modules/.cache/daybook");
-
 async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
-  // Loading the modules is the larger part of the start; what is imported from here on is compiled once only.
-  enableCompileCache(COMPILE_CACHE);
+  useCompileCache();
   const { startHost } = await import("./host.ts");
   try {
     return await startHost(config);

@@ -26,13 +26,13 @@ export type FunctionEntry = {
   internal: boolean;
   args: ValidatorJson;
   returns: ValidatorJson | null;
-  invoke: (args: string) => Promise<string>;
+  /** The function ready to be called, in a context of its own where calls are kept apart. */
+  open: () => (args: string) => Promise<string>;
 };
 
 export type HttpEndpoint = { invokeHttpAction: (request: Request) => Promise<unknown> };
 
 export type HttpRouter = {
-  isRouter: true;
   lookup: (path: string, method: string) => readonly [HttpEndpoint, string, string] | null;
   getRoutes: () => readonly (readonly [path: string, method: string, endpoint: HttpEndpoint])[];
 };
@@ -88,19 +88,25 @@ function evaluating<T>(what: string, run: () => T): T {
   }
 }
 
-function entryOf(path: string, value: Registered, kind: FunctionKind): FunctionEntry {
-  const invokers: Record<FunctionKind, FunctionEntry["invoke"]> = {
-    query: (args) => value.invokeQuery(args),
-    mutation: (args) => value.invokeMutation(args),
-    action: (args) => value.invokeAction("", args),
-  };
+function invokerOf(value: Registered, kind: FunctionKind): (args: string) => Promise<string> {
+  switch (kind) {
+    case "query":
+      return (args) => value.invokeQuery(args);
+    case "mutation":
+      return (args) => value.invokeMutation(args);
+    case "action":
+      return (args) => value.invokeAction("", args);
+  }
+}
+
+function entryOf(path: string, value: Registered, kind: FunctionKind, again: () => unknown): FunctionEntry {
   return {
     path,
     kind,
     internal: value.isInternal === true,
     args: JSON.parse(value.exportArgs()) as ValidatorJson,
     returns: JSON.parse(value.exportReturns()) as ValidatorJson | null,
-    invoke: invokers[kind],
+    open: () => invokerOf(again() as Registered, kind),
   };
 }
 
@@ -140,8 +146,21 @@ function authProvidersOf(bundle: Bundle): AuthProvider[] {
   return providers;
 }
 
-/** Evaluates every module of a bundle and collects what it exports. */
-export function collectExports(folder: string, bundle: Bundle): Exports {
+/** The app's routes, each request's looked up in the bundle that serves it. */
+function routerOf(main: Partial<HttpRouter> | undefined, bundleOf: () => Bundle): HttpRouter | null {
+  if (main?.getRoutes === undefined || main.lookup === undefined) return null;
+  const again = (): HttpRouter => bundleOf().modules["http"]?.()["default"] as HttpRouter;
+  return {
+    getRoutes: () => again().getRoutes(),
+    lookup: (path, method) => again().lookup(path, method),
+  };
+}
+
+/**
+ * Evaluates every module of a bundle and collects what it exports. `bundleOf` gives the bundle that a call runs
+ * in: this one, or a new one each time.
+ */
+export function collectExports(folder: string, bundle: Bundle, bundleOf: () => Bundle): Exports {
   const exports: Exports = {
     functions: new Map(),
     router: null,
@@ -156,10 +175,11 @@ export function collectExports(folder: string, bundle: Bundle): Exports {
       const kind = kindOf(value as Registered);
       if (kind === null) continue;
       const path = `${modulePath}:${name}`;
-      exports.functions.set(path, entryOf(path, value as Registered, kind));
+      const again = (): unknown => bundleOf().modules[modulePath]?.()[name];
+      exports.functions.set(path, entryOf(path, value as Registered, kind, again));
     }
-    const main = module["default"] as Partial<HttpRouter> | undefined;
-    if (modulePath === "http" && main?.isRouter === true) exports.router = main as HttpRouter;
+    const main = module["default"] as (Partial<HttpRouter> & { isRouter?: unknown }) | undefined;
+    if (modulePath === "http" && main?.isRouter === true) exports.router = routerOf(main, bundleOf);
     if (modulePath === "crons") exports.crons = cronsOf(main);
   }
   const { schema } = bundle;

@@ -12,6 +12,7 @@ import {
   type ComponentUse,
   type Definition,
 } from "./bundle.ts";
+import { BundleCache } from "./bundleCache.ts";
 import { collectExports, type Bundle, type Exports, type FunctionEntry } from "./functions.ts";
 import { findSources } from "./sources.ts";
 
@@ -64,14 +65,25 @@ function childEnvironment(use: ComponentUse, parent: Environment): Environment {
   return bound;
 }
 
+export type LoadOptions = {
+  hooks: RealmHooks;
+  /** Where bundles are kept for the next start; null keeps none. */
+  cacheDir: string | null;
+  /** Whether each call runs in a context of its own, so that nothing that a module remembers outlives it. */
+  freshContexts: boolean;
+};
+
 class AppLoader {
-  private readonly hooks: RealmHooks;
-  private readonly definitions = new DefinitionReader();
+  private readonly options: LoadOptions;
+  private readonly definitions: DefinitionReader;
+  private readonly cache: BundleCache;
   private readonly compiled = new Map<string, Promise<CompiledFolder>>();
   readonly components = new Map<string, Component>();
 
-  constructor(hooks: RealmHooks) {
-    this.hooks = hooks;
+  constructor(options: LoadOptions) {
+    this.options = options;
+    this.cache = new BundleCache(options.cacheDir);
+    this.definitions = new DefinitionReader(this.cache);
   }
 
   async load(dir: string, path: string, environment: Environment): Promise<void> {
@@ -88,14 +100,17 @@ class AppLoader {
     }
     checkEnvironment(label, definition, environment);
     const { script, nodeModules, fingerprint } = await compiling;
-    const context = createRealm(label, environment, this.hooks);
-    script.runInContext(context);
-    const bundle = vm.runInContext(BUNDLE_GLOBAL, context) as Bundle;
+    const evaluate = (): Bundle => {
+      const context = createRealm(label, environment, this.options.hooks);
+      script.runInContext(context);
+      return vm.runInContext(BUNDLE_GLOBAL, context) as Bundle;
+    };
+    const bundle = evaluate();
     const children = new Map<string, string>();
     for (const use of definition.childComponents) {
       children.set(use.name, path === "" ? use.name : `${path}/${use.name}`);
     }
-    const exports = collectExports(dir, bundle);
+    const exports = collectExports(dir, bundle, this.options.freshContexts ? evaluate : () => bundle);
     this.components.set(path, { ...exports, path, children, nodeModules, folder: dir, fingerprint });
     for (const use of definition.childComponents) {
       const childPath = children.get(use.name) ?? use.name;
@@ -107,7 +122,7 @@ class AppLoader {
   private compile(dir: string): Promise<CompiledFolder> {
     let folder = this.compiled.get(dir);
     if (folder === undefined) {
-      folder = compileFolder(dir);
+      folder = compileFolder(dir, this.cache);
       // Whoever awaits it hears of its failure; a start that fails for another reason must not die of this one.
       folder.catch(() => undefined);
       this.compiled.set(dir, folder);
@@ -116,9 +131,9 @@ class AppLoader {
   }
 }
 
-async function compileFolder(dir: string): Promise<CompiledFolder> {
+async function compileFolder(dir: string, cache: BundleCache): Promise<CompiledFolder> {
   const sources = findSources(dir);
-  const text = await bundleFolder(dir, sources);
+  const text = await bundleFolder(dir, sources, cache);
   return {
     script: new vm.Script(text, { filename: `${dir}/bundle.js` }),
     nodeModules: sources.nodeModules,
@@ -127,8 +142,8 @@ async function compileFolder(dir: string): Promise<CompiledFolder> {
 }
 
 /** Bundles and evaluates a convex/ folder with its components. Throws HostError when that fails. */
-export async function loadApp(dir: string, environment: Environment, hooks: RealmHooks): Promise<App> {
-  const loader = new AppLoader(hooks);
+export async function loadApp(dir: string, environment: Environment, options: LoadOptions): Promise<App> {
+  const loader = new AppLoader(options);
   await loader.load(dir, "", environment);
   return loader.components;
 }

@@ -128,7 +128,8 @@ export class Runtime {
       );
     }
     this.validate(call, entry.args, args.value, "ArgumentValidationError");
-    const result = await this.running.run(call, () => this.settle(call, entry.invoke(`[${args.text}]`)));
+    const invoke = this.load(call, entry.open);
+    const result = await this.running.run(call, () => this.settle(call, invoke(`[${args.text}]`)));
     if (result.length > LIMITS.returnValueBytesMax) {
       throw new PlatformError(
         `Return value is too large (${result.length} bytes, limit: ${LIMITS.returnValueBytesMax})`,
@@ -145,6 +146,11 @@ export class Runtime {
     const response = await this.running.run(call, () => endpoint.invokeHttpAction(request));
     if (response instanceof Response) return response;
     throw new PlatformError("An HTTP action must return a Response");
+  }
+
+  /** Makes a function ready outside of any call, as when its module is imported; no part of the call's own time. */
+  private load<T>(call: FunctionCall, open: () => T): T {
+    return this.offTheClock(call, () => this.running.exit(open));
   }
 
   /** Resolves an address of a syscall for a calling component. Components offer their public functions only. */

@@ -124,7 +124,9 @@ export class Watched {
   }
 }
 
-export type TestOptions = Partial<Pick<EngineOptions, "dataDir" | "environment" | "redactErrors">>;
+export type TestOptions = Partial<
+  Pick<EngineOptions, "dataDir" | "environment" | "redactErrors" | "freshContexts" | "memoryMib">
+> & { open?: (options: EngineOptions) => Promise<Engine> };
 
 const FIXTURES = path.join(import.meta.dirname, "../../fixtures");
 const cleanUps: (() => void)[] = [];
@@ -146,13 +148,14 @@ export function removeDataDirs(): void {
 /** Opens the engine on `fixtures/<fixture>/convex`. */
 export async function openFixture(fixture = "app", options: TestOptions = {}): Promise<TestEngine> {
   const logged: LogRecord[] = [];
-  const dataDir = options.dataDir ?? newDataDir();
-  const engine = await openEngine({
+  const { open = openEngine, dataDir = newDataDir(), ...rest } = options;
+  const engine = await open({
     functionsDir: path.join(FIXTURES, fixture, "convex"),
     dataDir,
-    environment: options.environment ?? { GREETING: "hello" },
-    redactErrors: options.redactErrors ?? false,
+    environment: { GREETING: "hello" },
+    redactErrors: false,
     log: (record) => logged.push(record),
+    ...rest,
   });
   return new TestEngine(engine, dataDir, logged);
 }
