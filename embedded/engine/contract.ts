@@ -129,7 +129,7 @@ export type EngineOptions = {
   cacheDir?: string;
   /** Whether each call runs in a context of its own: nothing that a module remembers outlives the call. */
   freshContexts?: boolean;
-  /** Heap of the engine's thread, in MiB; absent leaves it to Node. */
+  /** How much of the heap may be in use while a function runs, in MiB; absent leaves it to Node's own limit. */
   memoryMib?: number;
   /** What the functions see as `process.env`. */
   environment: Readonly<Record<string, string>>;

@@ -51,6 +51,8 @@ const MEMORY_WATCHED_FROM_MS = 20;
 /** The share of the heap that a function may fill. Beyond its limit V8 ends the process, not the thread. */
 const HEAP_SHARE_MAX = 0.75;
 
+const BYTES_PER_MIB = 1024 ** 2;
+
 /** A thread with an open engine. */
 export class EngineThread {
   readonly opened: Opened;
@@ -59,13 +61,14 @@ export class EngineThread {
   readonly #listeners: ThreadListeners;
   readonly #waiting = new Map<number, Waiting>();
   readonly #watch: NodeJS.Timeout;
+  readonly #heapBytesMax: number;
   #nextId = 1;
   #ts: Timestamp;
   #judging = false;
   #end: ThreadEnd | null = null;
 
   private constructor(
-    { worker, stopwatch }: { worker: Worker; stopwatch: Stopwatch },
+    { worker, stopwatch, options }: { worker: Worker; stopwatch: Stopwatch; options: ThreadOptions },
     first: Extract<FromEngine, { kind: "opened" }>,
     listeners: ThreadListeners,
   ) {
@@ -73,6 +76,7 @@ export class EngineThread {
     this.#ts = first.ts;
     this.#worker = worker;
     this.#stopwatch = stopwatch;
+    this.#heapBytesMax = options.memoryMib === undefined ? Infinity : options.memoryMib * BYTES_PER_MIB;
     this.#listeners = listeners;
     worker.on("message", (message: FromEngine) => {
       this.#receive(message);
@@ -90,17 +94,9 @@ export class EngineThread {
   static async open(options: ThreadOptions, listeners: ThreadListeners): Promise<EngineThread> {
     const stopwatch = new Stopwatch();
     const workerData: ThreadOptions = { ...options, watch: stopwatch.memory };
-    const limits =
-      options.memoryMib === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: options.memoryMib } };
-    const worker = new Worker(new URL("engineWorker.ts", import.meta.url), {
-      workerData,
-      name: "engine",
-      ...limits,
-    });
+    const worker = new Worker(new URL("engineWorker.ts", import.meta.url), { workerData, name: "engine" });
     const first = await firstMessage(worker, listeners.log);
-    if (first.kind === "opened") return new EngineThread({ worker, stopwatch }, first, listeners);
+    if (first.kind === "opened") return new EngineThread({ worker, stopwatch, options }, first, listeners);
     await worker.terminate();
     throw fromPlainError(first.error);
   }
@@ -214,7 +210,7 @@ export class EngineThread {
     if (now.activity !== "function" || now.serial !== serial) return;
     const call = this.#stopwatch.running();
     const cpuMs = (cpu.user + cpu.system) / 1_000 - now.cpuMsAtStart;
-    if (heap.used_heap_size > heap.heap_size_limit * HEAP_SHARE_MAX) {
+    if (heap.used_heap_size > Math.min(this.#heapBytesMax, heap.heap_size_limit * HEAP_SHARE_MAX)) {
       await this.#terminate({ kind: "outOfMemory", call });
     } else if (usedUp(now.ownMs - STOPPED_BY_ENGINE_MS, cpuMs)) {
       await this.#terminate({ kind: "timedOut", call });

@@ -90,7 +90,7 @@ describe("a function that never lets go is stopped", () => {
   });
 
   test("one that takes all the memory", async () => {
-    const host = await open({ memoryMib: 512 });
+    const host = await open({ memoryMib: 160 });
     expect(messageOf(await host.engine.query(callOf("busy:takeMemory")))).toBe(OUT_OF_MEMORY);
     expect(await host.query("jobs:deeds")).toEqual([]);
     expect(restarts(host)).toEqual(["outOfMemory"]);

@@ -43,7 +43,7 @@ export type HostConfig = {
   logLevel: LogLevel;
   /** Whether each call of a function runs in a context of its own. */
   freshContexts: boolean;
-  /** Heap of the thread that runs functions, in MiB; absent leaves it to Node. */
+  /** How much of the heap may be in use while a function runs, in MiB; absent leaves it to Node's own limit. */
   engineMemoryMib?: number;
   connections: ConnectionLimits;
 };
