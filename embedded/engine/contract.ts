@@ -3,6 +3,8 @@
  * Values cross this line as Convex-encoded JSON text, so that the engine can move to a worker thread.
  */
 
+import type { Files } from "./files/contract.ts";
+
 /** Attributes of a signed-in caller, in the shape of Convex's `UserIdentity`. */
 export type IdentityAttributes = {
   tokenIdentifier: string;
@@ -111,6 +113,7 @@ export interface Engine {
   /** The app's own identity providers, from `auth.config.ts` with the given environment. */
   authProviders(): readonly AuthProvider[];
   readonly inspection: Inspection;
+  readonly files: Files;
   /** Resolves when running functions have ended and everything acknowledged is on disk. */
   close(): Promise<void>;
 }
@@ -131,6 +134,10 @@ export type EngineOptions = {
   freshContexts?: boolean;
   /** How much of the heap may be in use while a function runs, in MiB; absent leaves it to Node's own limit. */
   memoryMib?: number;
+  /** Origin of the API as clients reach it, for the URLs of files. */
+  publicUrl: string;
+  /** What one stored file may have at most. */
+  fileBytesMax: number;
   /** What the functions see as `process.env`. */
   environment: Readonly<Record<string, string>>;
   /** "production" redacts plain errors in outcomes to "Server Error"; ConvexError data always passes. */

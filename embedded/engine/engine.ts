@@ -19,6 +19,8 @@ import type { OutcomeWriter } from "./execution/outcome.ts";
 import type { QueryCache } from "./execution/queryCache.ts";
 import { QuerySubscription } from "./execution/querySubscription.ts";
 import { EngineInspection } from "./inspection.ts";
+import type { Files } from "./files/contract.ts";
+import type { StoredFiles } from "./files/storedFiles.ts";
 import type { Crons } from "./jobs/crons.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
 import { FunctionCall } from "./runtime/functionCall.ts";
@@ -35,6 +37,7 @@ export type EngineParts = {
   outcomes: OutcomeWriter;
   scheduler: Scheduler;
   crons: Crons;
+  files: StoredFiles;
   log: EngineLog;
   /** Closes the database and gives the folder free. */
   release: () => void;
@@ -45,6 +48,7 @@ type Timed = Outcome & { ts: Timestamp };
 /** The contract's Engine. */
 export class EmbeddedEngine implements Engine {
   readonly inspection: Inspection;
+  readonly files: Files;
   private readonly parts: EngineParts;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closing: Promise<void> | null = null;
@@ -52,6 +56,7 @@ export class EmbeddedEngine implements Engine {
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.inspection = new EngineInspection(parts);
+    this.files = parts.files;
   }
 
   query(call: Call): Promise<Timed> {
@@ -140,10 +145,11 @@ export class EmbeddedEngine implements Engine {
   }
 
   private async drain(): Promise<void> {
-    const { scheduler, crons, executor, release } = this.parts;
+    const { scheduler, crons, files, executor, release } = this.parts;
     crons.stop();
     await scheduler.stop();
     while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+    await files.stop();
     await executor.close();
     release();
   }

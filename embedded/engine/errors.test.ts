@@ -138,7 +138,6 @@ describe("arguments of a function that takes anything", () => {
 describe("what the host leaves out", () => {
   test.each([
     ["query", "unsupported:search", "Full text search"],
-    ["query", "unsupported:storage", "File storage"],
     ["action", "unsupported:vectors", "Vector search"],
     ["action", "nodeTask:readFile", '"use node"'],
   ] as const)("%s %s answers that %s is not supported", async (kind, path, feature) => {

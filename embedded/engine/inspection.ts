@@ -3,12 +3,9 @@ import type { ComponentDescription, Inspection, TablePage } from "./contract.ts"
 import type { Executor } from "./execution/executor.ts";
 import type { Component } from "./loader/loadApp.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import type { Table } from "./storage/catalog.ts";
+import { SYSTEM_TABLES, type Table } from "./storage/catalog.ts";
 import type { Store } from "./storage/store.ts";
 import { afterPrefix, END_KEY, FIRST_KEY } from "./values/sortKey.ts";
-
-/** The only table of the engine's own that operators know from Convex. */
-const VISIBLE_SYSTEM_TABLE = "_scheduled_functions";
 
 type Parts = { store: Store; runtime: Runtime; executor: Executor };
 
@@ -60,7 +57,7 @@ export class EngineInspection implements Inspection {
     page: { order: "asc" | "desc"; cursor: string | null; limit: number },
   ): Promise<TablePage> {
     const { store, executor } = this.parts;
-    const hidden = name.startsWith("_") && name !== VISIBLE_SYSTEM_TABLE;
+    const hidden = name.startsWith("_") && !SYSTEM_TABLES.has(name);
     // Between commits: a group that is not durable yet must not be seen.
     return await executor.read(async () => {
       const table = hidden ? undefined : store.catalog.find(componentPath, name);

@@ -2,7 +2,7 @@
  * Opens the engine.
  *
  * Phases, each of which may refuse with a HostError: folder and lock → database file → functions → one transaction
- * that brings tables, indexes, jobs and crons in line → scheduler. A refusal leaves the stored documents as they were.
+ * that brings tables, indexes, jobs and crons in line → stored files → scheduler. A refusal leaves the stored documents as they were.
  */
 import path from "node:path";
 import type { Engine, EngineOptions } from "./contract.ts";
@@ -14,6 +14,7 @@ import { EngineLog } from "./execution/log.ts";
 import { OutcomeWriter } from "./execution/outcome.ts";
 import { QueryCache } from "./execution/queryCache.ts";
 import { Stopwatch } from "./execution/stopwatch.ts";
+import { openFiles } from "./files/openFiles.ts";
 import { Crons } from "./jobs/crons.ts";
 import { JobTables } from "./jobs/jobTables.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
@@ -54,9 +55,9 @@ type Opened = {
   release: () => void;
 };
 
-function assemble(opened: Opened, redactErrors: boolean): EngineParts {
+function assemble(opened: Opened, options: EngineOptions): EngineParts {
   const { store, runtime, app, log, stopwatch, release } = opened;
-  const outcomes = new OutcomeWriter(redactErrors);
+  const outcomes = new OutcomeWriter(options.redactErrors);
   const runner = new FunctionRunner(runtime, log, stopwatch);
   const cache = new QueryCache(store, runner, outcomes);
   const executor = new Executor({
@@ -65,20 +66,33 @@ function assemble(opened: Opened, redactErrors: boolean): EngineParts {
     onCommit: (touched) => {
       cache.afterCommit(touched);
       scheduler.afterCommit(touched);
+      files.stored.afterCommit(touched);
     },
     onListenerError: (error) => {
       log.notice("error", "a subscriber failed to take notice of a commit", { error: String(error) });
     },
   });
-  const { crons, scheduler } = inTransaction(store, () => {
+  const { crons, scheduler, files } = inTransaction(store, () => {
     syncSchemas(store, app);
     const jobTables = new JobTables(store);
     const jobScheduler = new Scheduler({ runtime, executor, runner, tables: jobTables, log });
     const cronParts = { store, executor, scheduler: jobScheduler, tables: jobTables, log };
-    return { scheduler: jobScheduler, crons: new Crons(app, cronParts) };
+    const hasComponent = (componentPath: string): boolean => app.has(componentPath);
+    return {
+      scheduler: jobScheduler,
+      crons: new Crons(app, cronParts),
+      files: openFiles({ store, executor, log, hasComponent }, options),
+    };
   });
-  runtime.attach(app, { actions: actionBridge({ store, executor, runner, scheduler }), jobs: scheduler });
-  return { store, runtime, executor, runner, cache, outcomes, scheduler, crons, log, release };
+  runtime.attach(app, {
+    actions: actionBridge({ store, executor, runner, scheduler }),
+    jobs: scheduler,
+    files: files.forFunctions,
+  });
+  return {
+    ...{ store, runtime, executor, runner, cache, outcomes, scheduler, crons, log, release },
+    files: files.stored,
+  };
 }
 
 /** Opens a data folder and runs a convex/ folder on it. Throws HostError, and then holds nothing open. */
@@ -115,7 +129,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       cacheDir: options.cacheDir ?? null,
       freshContexts: options.freshContexts ?? false,
     });
-    const parts = assemble({ store: opened, runtime, app, log, stopwatch, release }, options.redactErrors);
+    const parts = assemble({ store: opened, runtime, app, log, stopwatch, release }, options);
+    await parts.files.start();
     await parts.scheduler.start(options.stoppedJobs ?? []);
     parts.crons.start();
     return new EmbeddedEngine(parts);

@@ -83,12 +83,14 @@ function argumentsOf<T>(schema: z.ZodType<T>, { args, path }: Call): T {
 /** The engine with `_system/` functions for admins, and with its calls' ends noted in the logs. */
 export class OperatorEngine implements Engine {
   readonly inspection: Engine["inspection"];
+  readonly files: Engine["files"];
   readonly #engine: Engine;
   readonly #functions: ReadonlyMap<string, Answerer>;
   readonly #logs: FunctionLogs;
 
   constructor(engine: Engine, parts: OperatorParts) {
     this.inspection = engine.inspection;
+    this.files = engine.files;
     this.#engine = engine;
     this.#functions = systemFunctions(engine, parts);
     this.#logs = parts.logs;

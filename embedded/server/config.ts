@@ -40,6 +40,10 @@ export type HostConfig = {
   allowedOrigins: AllowedOrigins;
   /** Base of the address that HTTP actions see, when a proxy stands before the host. */
   siteUrl?: string;
+  /** Base of the URLs of files, when a proxy stands before the host. */
+  apiUrl?: string;
+  /** What one stored file may have at most. */
+  fileBytesMax: number;
   logLevel: LogLevel;
   /** Whether each call of a function runs in a context of its own. */
   freshContexts: boolean;
@@ -76,6 +80,18 @@ const port = z
   .transform(Number)
   .refine((value) => value <= 65_535, "must be a port number, 0 to 65535");
 
+const publicUrl = z
+  .string()
+  .refine(isOrigin, "must be a URL without a path, like https://site.example")
+  .refine(
+    (text) => !isOrigin(text) || isSecureOrLoopback(text),
+    "must be an https URL; http is allowed for a loopback address only",
+  );
+
+const MEBIBYTE = 1 << 20;
+/** A file of this many MiB has a size that a JavaScript number counts exactly, and no disk of one machine holds it. */
+const UPLOAD_MIB_MOST = 1 << 30;
+
 const hostVariables = z.object({
   DAYBOOK_ENV: z.enum(["development", "production"], "must be development or production"),
   HOST: z
@@ -96,14 +112,14 @@ const hostVariables = z.object({
     .transform((text) => text.split(",").map((origin) => origin.trim()))
     .refine((origins) => origins.every(isOrigin), "must be origins like https://app.example, comma separated")
     .optional(),
-  DAYBOOK_SITE_URL: z
+  DAYBOOK_SITE_URL: publicUrl.optional(),
+  DAYBOOK_API_URL: publicUrl.optional(),
+  DAYBOOK_UPLOAD_MIB_MAX: z
     .string()
-    .refine(isOrigin, "must be a URL without a path, like https://site.example")
-    .refine(
-      (text) => !isOrigin(text) || isSecureOrLoopback(text),
-      "must be an https URL; http is allowed for a loopback address only",
-    )
-    .optional(),
+    .regex(/^[1-9][0-9]{0,9}$/, "must be a number of MiB, 1 or more")
+    .transform(Number)
+    .refine((mebibytes) => mebibytes <= UPLOAD_MIB_MOST, `must be ${UPLOAD_MIB_MOST} or less`)
+    .default(1_024),
   DAYBOOK_FRESH_CONTEXTS: z.enum(["on", "off"], "must be on or off").default("off"),
   DAYBOOK_ENGINE_MEMORY_MIB: z
     .string()
@@ -253,6 +269,8 @@ function assemble(
         ? { kind: "loopback" }
         : { kind: "listed", origins: listed ?? [] },
     ...(host.DAYBOOK_SITE_URL === undefined ? {} : { siteUrl: host.DAYBOOK_SITE_URL }),
+    ...(host.DAYBOOK_API_URL === undefined ? {} : { apiUrl: host.DAYBOOK_API_URL }),
+    fileBytesMax: host.DAYBOOK_UPLOAD_MIB_MAX * MEBIBYTE,
     logLevel: host.LOG_LEVEL,
     freshContexts: host.DAYBOOK_FRESH_CONTEXTS === "on",
     ...(host.DAYBOOK_ENGINE_MEMORY_MIB === undefined

@@ -82,6 +82,8 @@ export async function startHost(
       functionsDir: config.functionsDir,
       dataDir: config.dataDir,
       cacheDir: CACHE_FOLDER,
+      publicUrl: apiUrlOf(config, ports.api),
+      fileBytesMax: config.fileBytesMax,
       environment,
       freshContexts: config.freshContexts,
       ...(config.engineMemoryMib === undefined ? {} : { memoryMib: config.engineMemoryMib }),
@@ -274,13 +276,17 @@ async function shutDown({ ports, engine, operator }: HostParts, sync: SyncServer
 
 function answerApiPort(parts: HostParts, site: SiteParts, presentation: { exposeLogs: boolean }): Handler {
   const { engine, authenticator, development, report, metrics } = parts;
-  const { allowedOrigins } = parts.config;
+  const { allowedOrigins, fileBytesMax } = parts.config;
   const version = `daybook-${packageJson.version}`;
   const forOperators = parts.operator.routes(authenticator, {
-    api: urlOf(parts.ports.api),
+    api: apiUrlOf(parts.config, parts.ports.api),
     site: site.siteUrl,
   });
-  const api = apiRoutes({ engine, authenticator, presentation, instanceName: "daybook", version });
+  const api = apiRoutes({
+    ...{ engine, authenticator, presentation, fileBytesMax },
+    instanceName: "daybook",
+    version,
+  });
   const forMetrics: Methods = { GET: (exchange) => metrics.answer(exchange, authenticator) };
   const own = (pathname: string): Methods | undefined => (pathname === METRICS_PATH ? forMetrics : undefined);
 
@@ -314,6 +320,11 @@ async function orRefusal(exchange: Exchange, report: Report, answer: () => Promi
   } catch (error) {
     return refusal(error, exchange.requestId, report);
   }
+}
+
+/** Where clients reach the API. */
+function apiUrlOf(config: HostConfig, api: Listener): string {
+  return config.apiUrl ?? urlOf(api);
 }
 
 /** A wildcard address is reached through loopback from this machine. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Call, Engine, Outcome } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
+import { fileRoutes } from "./fileRoutes.ts";
 import { healthy, ready, READY_ROUTE } from "./health.ts";
 import {
   formatOf,
@@ -41,6 +42,7 @@ export type ApiParts = {
   presentation: Presentation;
   instanceName: string;
   version: string;
+  fileBytesMax: number;
 };
 
 /** Address → what it answers, and the name of the route; undefined for an address that does not exist. */
@@ -69,10 +71,12 @@ export function apiRoutes(
     ["/api/query_batch", { POST: (exchange) => answerBatch(parts, exchange) }],
   ]);
   const run: Methods = { POST: (exchange) => answerRun(parts, exchange) };
+  const files = fileRoutes(parts);
   return (pathname) => {
     const methods = routes.get(pathname);
     if (methods !== undefined) return { route: pathname, methods };
-    return pathname.startsWith(RUN_PREFIX) ? { route: `${RUN_PREFIX}*`, methods: run } : undefined;
+    if (pathname.startsWith(RUN_PREFIX)) return { route: `${RUN_PREFIX}*`, methods: run };
+    return files(pathname);
   };
 }
 

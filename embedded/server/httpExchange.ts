@@ -1,6 +1,7 @@
 /** Requests and replies of the network side: bounded bodies, declared methods, errors without detail. */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, type Readable } from "node:stream";
 import type { z } from "zod";
 import { AuthenticationError } from "./authenticationError.ts";
 import { MalformedJson, parseJson } from "./json.ts";
@@ -21,10 +22,13 @@ export type Exchange = {
 /** Takes note of an unexpected error. */
 export type Report = (message: string, error: unknown, context?: { requestId?: string }) => void;
 
+/** Bytes that are read while they are sent. */
+export type StreamedBody = { bytes: number; stream: Readable };
+
 export type Reply = {
   status: number;
   headers?: Readonly<Record<string, string | readonly string[]>>;
-  body: string | Uint8Array;
+  body: string | Uint8Array | StreamedBody;
 };
 
 /** A refusal that is meant for the caller: `{code, message}` with this status. */
@@ -140,16 +144,21 @@ export function refusal(error: unknown, requestId: string, report: Report): Repl
 
 /** Writes a reply, and takes care that a client still sending its body gets to read it. */
 export function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  if (response.destroyed) return;
   const body = typeof reply.body === "string" ? Buffer.from(reply.body, "utf8") : reply.body;
+  if (response.destroyed) {
+    if ("stream" in body) body.stream.destroy();
+    return;
+  }
   const mayHaveBody = reply.status >= 200 && reply.status !== 204 && reply.status !== 304;
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     response.setHeader(name, typeof value === "string" ? value : [...value]);
   }
   response.setHeader("x-content-type-options", "nosniff");
-  if (mayHaveBody) response.setHeader("content-length", body.byteLength);
+  if (mayHaveBody) response.setHeader("content-length", "stream" in body ? body.bytes : body.byteLength);
   response.writeHead(reply.status);
-  response.end(mayHaveBody ? body : undefined);
+  // A stream that breaks breaks the connection: its length is promised already.
+  if ("stream" in body) pipeline(body.stream, response, () => undefined);
+  else response.end(mayHaveBody ? body : undefined);
   if (request.complete) return;
   request.resume();
   const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);

@@ -31,6 +31,7 @@ export function observedEngine(engine: Engine, watch: Watch): Engine {
     latestTs: () => engine.latestTs(),
     authProviders: () => engine.authProviders(),
     inspection: engine.inspection,
+    files: engine.files,
     close: () => engine.close(),
   };
 }

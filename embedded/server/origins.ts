@@ -31,7 +31,8 @@ export function preflight(methods: readonly string[]): Reply {
     status: 204,
     headers: {
       "access-control-allow-methods": methods.join(", "),
-      "access-control-allow-headers": "authorization, content-type, convex-client",
+      "access-control-allow-headers":
+        "authorization, content-type, convex-client, digest, range, if-range, if-none-match",
       "access-control-max-age": String(PREFLIGHT_MAX_AGE_S),
     },
     body: "",

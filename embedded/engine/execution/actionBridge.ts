@@ -65,5 +65,12 @@ export function actionBridge({ store, executor, runner, scheduler }: Parts): Act
         return { commit: true, value: () => undefined };
       });
     },
+    read: (work) =>
+      executor.read(async () => await Promise.resolve(work(new Transaction(store, Date.now())))),
+    write: (work) =>
+      executor.transact((transaction) => {
+        const value = work(transaction);
+        return { commit: true, value: () => value };
+      }),
   };
 }

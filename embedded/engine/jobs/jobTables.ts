@@ -8,8 +8,7 @@ import type { Table } from "../storage/catalog.ts";
 import { syncIndexes } from "../storage/schemaSync.ts";
 import type { Store, StoredRow } from "../storage/store.ts";
 import type { FunctionTarget } from "../runtime/functionHandle.ts";
-import type { Located, Transaction } from "../transaction/transaction.ts";
-import { decodeDocumentId } from "../values/documentId.ts";
+import type { Transaction } from "../transaction/transaction.ts";
 import { textField, type Json, type JsonObject } from "../values/json.ts";
 import { afterPrefix, sortKey } from "../values/sortKey.ts";
 
@@ -46,8 +45,6 @@ function parseJob(record: JsonObject): Job {
 function visibleName(path: string): string {
   return path.replace(/:(?=[^:]*$)/, ".js:");
 }
-
-type Found = { located: Located; before: JsonObject };
 
 /** Reads and writes jobs. */
 export class JobTables {
@@ -103,12 +100,12 @@ export class JobTables {
 
   /** The job as the transaction sees it. */
   find(transaction: Transaction, recordId: string): Job | null {
-    const found = this.locate(transaction, recordId);
+    const found = transaction.peekById(recordId);
     return found === null ? null : parseJob(found.before);
   }
 
   arguments(transaction: Transaction, job: Job): JsonObject {
-    const row = this.locate(transaction, job.jobId)?.before;
+    const row = transaction.peekById(job.jobId)?.before;
     const args: Json | undefined = row?.["args"];
     return (Array.isArray(args) ? args[0] : {}) as JsonObject;
   }
@@ -129,7 +126,7 @@ export class JobTables {
 
   forget(transaction: Transaction, job: Job): void {
     for (const id of [job.jobId, job.recordId]) {
-      const found = this.locate(transaction, id);
+      const found = transaction.peekById(id);
       if (found !== null) transaction.replaceSystem(found.located, found.before, null);
     }
   }
@@ -146,12 +143,8 @@ export class JobTables {
 
   /** The newest phase of a job, by the id functions know; null when it is forgotten. */
   jobOf(transaction: Transaction, jobId: string): Job | null {
-    const index = this.pending.indexes.get("by_jobId");
-    if (index === undefined) return null;
-    const prefix = sortKey([jobId]);
-    const span = { low: prefix, high: afterPrefix(prefix) };
-    const [row] = transaction.scan(this.pending, index, span, "asc", 1).rows;
-    return row === undefined ? null : parseJob(JSON.parse(row.text) as JsonObject);
+    const record = transaction.peekBy(this.pending, "by_jobId", jobId);
+    return record === null ? null : parseJob(record);
   }
 
   private rowsOf(indexName: string, first: Json, limit: number): StoredRow[] {
@@ -161,17 +154,8 @@ export class JobTables {
     return this.store.scan(this.pending, index, { low: prefix, high: afterPrefix(prefix) }, "asc", limit);
   }
 
-  private locate(transaction: Transaction, id: string): Found | null {
-    const decoded = decodeDocumentId(id);
-    const table = decoded === null ? undefined : this.store.catalog.withNumber(decoded.tableNumber);
-    if (decoded === null || table === undefined) return null;
-    const located = { table, raw: decoded.raw };
-    const before = transaction.peek(located);
-    return before === null ? null : { located, before };
-  }
-
   private update(transaction: Transaction, id: string, changes: JsonObject): void {
-    const found = this.locate(transaction, id);
+    const found = transaction.peekById(id);
     if (found === null) return;
     transaction.replaceSystem(found.located, found.before, { ...found.before, ...changes });
   }

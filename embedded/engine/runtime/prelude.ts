@@ -30,8 +30,12 @@ export const PRELUDE = `(hooks, platform, environment) => {
     },
     // Async, so that what a function forgets to await is a promise of this realm.
     asyncSyscall: async (operation, args) => await hooks.asyncSyscall(operation, args),
-    jsSyscall(operation) {
-      throw new Error((operation.startsWith("storage/") ? "File storage" : operation) + " is not supported by the embedded host");
+    async jsSyscall(operation, args) {
+      try {
+        return await hooks.jsSyscall(operation, args);
+      } catch (error) {
+        throw new Error(error.message);
+      }
     },
   };
 

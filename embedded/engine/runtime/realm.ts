@@ -16,6 +16,8 @@ export type SyscallAnswer = { ok: true; value: string } | { ok: false; message: 
 export type RealmHooks = {
   syscall: (operation: string, args: string) => SyscallAnswer;
   asyncSyscall: (operation: string, args: string) => Promise<string>;
+  /** Takes and gives objects that the realm shares with the host, such as a Blob. */
+  jsSyscall: (operation: string, args: Readonly<Record<string, unknown>>) => Promise<unknown>;
   /** Frozen in queries and mutations. */
   now: () => number;
   random: () => number;

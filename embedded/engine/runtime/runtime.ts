@@ -5,8 +5,10 @@ import type { Stopwatch } from "../execution/stopwatch.ts";
 import { LIMITS } from "../limits.ts";
 import { functionNotFound, findFunction, type App, type Component } from "../loader/loadApp.ts";
 import type { FunctionEntry, HttpEndpoint } from "../loader/functions.ts";
+import type { FunctionFiles } from "../files/functionFiles.ts";
 import type { Store } from "../storage/store.ts";
 import type { CursorCodec } from "../transaction/cursor.ts";
+import type { Transaction } from "../transaction/transaction.ts";
 import type { Json, JsonObject } from "../values/json.ts";
 import { validatorProblem } from "../validation/validator.ts";
 import type { FunctionCall } from "./functionCall.ts";
@@ -14,6 +16,7 @@ import { parseFunctionHandle, type FunctionTarget } from "./functionHandle.ts";
 import { formatLogLine } from "./logLines.ts";
 import { RandomStream } from "./randomness.ts";
 import type { LogLevel, RealmHooks, SyscallAnswer } from "./realm.ts";
+import { JS_SYSCALLS } from "./syscalls/files.ts";
 import { ASYNC_SYSCALLS, SYNC_SYSCALLS } from "./syscalls/table.ts";
 
 /** Parsed arguments and the text they were parsed from. */
@@ -29,6 +32,9 @@ export type ActionBridge = {
   ) => Promise<string>;
   schedule: (caller: FunctionCall, target: FunctionTarget, args: JsonObject, atMs: number) => Promise<string>;
   cancel: (caller: FunctionCall, id: string) => Promise<void>;
+  /** Runs engine code in a transaction of its own that only reads, or that commits. */
+  read: <T>(work: (transaction: Transaction) => T) => Promise<T>;
+  write: <T>(work: (transaction: Transaction) => T) => Promise<T>;
 };
 
 /** The scheduler's side that runs inside a transaction. */
@@ -41,6 +47,9 @@ export type JobWriter = {
   ) => string;
   cancel: (call: { transaction: FunctionCall["transaction"]; component: string }, id: string) => void;
 };
+
+/** What running functions use of the engine around them. */
+export type Bridges = { actions: ActionBridge; jobs: JobWriter; files: FunctionFiles };
 
 const CODE_TO_RUN_OUTSIDE = "Convex functions can only be used while one of them is running";
 
@@ -63,7 +72,7 @@ export class Runtime {
   private readonly importRandom = new RandomStream(null);
   private readonly onImportLog: (level: LogLevel, line: string) => void;
   private loaded: App | null = null;
-  private bridges: { actions: ActionBridge; jobs: JobWriter } | null = null;
+  private bridges: Bridges | null = null;
 
   constructor(parts: {
     store: Store;
@@ -78,7 +87,7 @@ export class Runtime {
   }
 
   /** Completes the runtime; realms are made with its hooks before there is an app. */
-  attach(app: App, bridges: { actions: ActionBridge; jobs: JobWriter }): void {
+  attach(app: App, bridges: Bridges): void {
     this.loaded = app;
     this.bridges = bridges;
   }
@@ -98,10 +107,16 @@ export class Runtime {
     return this.bridges.jobs;
   }
 
+  get files(): FunctionFiles {
+    if (this.bridges === null) throw new Error(CODE_TO_RUN_OUTSIDE);
+    return this.bridges.files;
+  }
+
   hooks(): RealmHooks {
     return {
       syscall: (operation, args) => this.syscall(operation, args),
       asyncSyscall: (operation, args) => this.asyncSyscall(operation, args),
+      jsSyscall: (operation, args) => this.jsSyscall(operation, args),
       now: () => this.now(),
       random: () => (this.running.getStore()?.random ?? this.importRandom).next(),
       refusal: (feature) => refusalOf(this.running.getStore(), feature),
@@ -236,6 +251,16 @@ export class Runtime {
       const handle = (): string | Promise<string> => handler(this, call, JSON.parse(args) as JsonObject);
       const run = runsFunction ? handle : (): string | Promise<string> => this.offTheClock(call, handle);
       return await call.inOrder(runsFunction, run);
+    } catch (error) {
+      throw toSyscallError(error);
+    }
+  }
+
+  private async jsSyscall(operation: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    try {
+      const handler = JS_SYSCALLS.get(operation);
+      if (handler === undefined) throw notSupported(operation);
+      return await handler(this, this.current(), args);
     } catch (error) {
       throw toSyscallError(error);
     }

@@ -25,6 +25,12 @@ export type Table = {
   declared: boolean;
 };
 
+/**
+ * System tables that functions and operators may read, in every component; all others with a leading underscore are
+ * the engine's own.
+ */
+export const SYSTEM_TABLES: ReadonlySet<string> = new Set(["_scheduled_functions", "_storage"]);
+
 /** User tables start here, as on the platform, so that ids have its length. */
 const FIRST_TABLE_NUMBER = 10_001;
 const CREATION_TIME_FIELDS = ["_creationTime", "_id"] as const;

@@ -8,7 +8,7 @@ import type { IndexJson, TableJson } from "../loader/functions.ts";
 import type { App, Component } from "../loader/loadApp.ts";
 import { validatorProblem } from "../validation/validator.ts";
 import { textField } from "../values/json.ts";
-import type { Table } from "./catalog.ts";
+import { SYSTEM_TABLES, type Table } from "./catalog.ts";
 import type { Store } from "./store.ts";
 
 const TIE_BREAKERS = ["_creationTime", "_id"];
@@ -88,7 +88,7 @@ function syncTable(store: Store, component: Component, declared: TableJson, enfo
 export function syncSchemas(store: Store, app: App): void {
   const tables: Table[] = [];
   for (const component of app.values()) {
-    store.catalog.ensure(component.path, "_scheduled_functions");
+    for (const name of SYSTEM_TABLES) store.catalog.ensure(component.path, name);
     const enforced = component.schema?.schemaValidation ?? false;
     store.catalog.setStrict(component.path, enforced);
     for (const declared of component.schema?.tables ?? []) {

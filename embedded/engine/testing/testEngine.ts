@@ -125,8 +125,14 @@ export class Watched {
 }
 
 export type TestOptions = Partial<
-  Pick<EngineOptions, "dataDir" | "environment" | "redactErrors" | "freshContexts" | "memoryMib">
+  Pick<
+    EngineOptions,
+    "dataDir" | "environment" | "redactErrors" | "freshContexts" | "memoryMib" | "fileBytesMax"
+  >
 > & { open?: (options: EngineOptions) => Promise<Engine> };
+
+/** Origin of the URLs of files. */
+export const PUBLIC_URL = "https://api.example";
 
 const FIXTURES = path.join(import.meta.dirname, "../../fixtures");
 const cleanUps: (() => void)[] = [];
@@ -152,6 +158,8 @@ export async function openFixture(fixture = "app", options: TestOptions = {}): P
   const engine = await open({
     functionsDir: path.join(FIXTURES, fixture, "convex"),
     dataDir,
+    publicUrl: PUBLIC_URL,
+    fileBytesMax: 1 << 20,
     environment: { GREETING: "hello" },
     redactErrors: false,
     log: (record) => logged.push(record),

@@ -1,11 +1,11 @@
 /** One query's or mutation's view of the database: reads, writes, and what it read and used. */
-import { notSupported, PlatformError } from "../errors.ts";
-import type { Index, Table } from "../storage/catalog.ts";
+import { PlatformError } from "../errors.ts";
+import { SYSTEM_TABLES, type Index, type Table } from "../storage/catalog.ts";
 import type { Order, Store, Touched } from "../storage/store.ts";
 import { decodeDocumentId, encodeDocumentId, newRawId } from "../values/documentId.ts";
 import { inspectDocument } from "../values/documentShape.ts";
 import { int64ToJson, specialKeyOf, type Json, type JsonObject } from "../values/json.ts";
-import { successor } from "../values/sortKey.ts";
+import { afterPrefix, sortKey, successor } from "../values/sortKey.ts";
 import { validatorProblem } from "../validation/validator.ts";
 import { Counters } from "./counters.ts";
 import { Overlay, rawKeyOf } from "./overlay.ts";
@@ -23,9 +23,6 @@ const COMMIT_TS_TEXT = '{"$commitTs":null}';
 export function resolveCommitTs(text: string, ts: bigint): string {
   return text.replaceAll(COMMIT_TS_TEXT, JSON.stringify(int64ToJson(ts)));
 }
-
-/** Readable system tables; all others with a leading underscore are the engine's own. */
-export const SYSTEM_TABLES: ReadonlySet<string> = new Set(["_scheduled_functions"]);
 
 /** A transaction in progress. Nothing reaches the database before `applyTo`. */
 export class Transaction {
@@ -45,7 +42,6 @@ export class Transaction {
 
   /** The table as functions of a component name it. */
   table(component: string, name: string): Table {
-    if (name === "_storage") throw notSupported("File storage");
     if (name.startsWith("_") && !SYSTEM_TABLES.has(name)) {
       throw new PlatformError(`Table "${name}" does not exist`);
     }
@@ -93,6 +89,25 @@ export class Transaction {
     if (pending !== undefined) return pending.current;
     const text = this.store.read(table, raw);
     return text === null ? null : (JSON.parse(text) as JsonObject);
+  }
+
+  /** Like `peek`, from an id of any table. */
+  peekById(id: string): { located: Located; before: JsonObject } | null {
+    const decoded = decodeDocumentId(id);
+    const table = decoded === null ? undefined : this.store.catalog.withNumber(decoded.tableNumber);
+    if (decoded === null || table === undefined) return null;
+    const located = { table, raw: decoded.raw };
+    const before = this.peek(located);
+    return before === null ? null : { located, before };
+  }
+
+  /** Like `peek`, for the first document by the first field of an index. */
+  peekBy(table: Table, indexName: string, value: Json): JsonObject | null {
+    const index = table.indexes.get(indexName);
+    if (index === undefined) throw new Error(`table ${table.name} has no index ${indexName}`);
+    const prefix = sortKey([value]);
+    const [row] = this.scan(table, index, { low: prefix, high: afterPrefix(prefix) }, "asc", 1).rows;
+    return row === undefined ? null : (JSON.parse(row.text) as JsonObject);
   }
 
   insert(table: Table, fields: JsonObject): string {

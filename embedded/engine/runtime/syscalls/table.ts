@@ -4,6 +4,7 @@ import type { JsonObject } from "../../values/json.ts";
 import type { FunctionCall } from "../functionCall.ts";
 import type { Runtime } from "../runtime.ts";
 import * as database from "./database.ts";
+import * as files from "./files.ts";
 import * as functions from "./functions.ts";
 import * as metadata from "./metadata.ts";
 
@@ -27,8 +28,6 @@ export const SYNC_SYSCALLS: ReadonlyMap<string, SyncSyscall> = new Map<string, S
   ["1.0/db/normalizeId", database.normalizeId],
   ["1.0/getSnapshotTs", metadata.getSnapshotTs],
 ]);
-
-const STORAGE = "File storage";
 
 export const ASYNC_SYSCALLS: ReadonlyMap<string, AsyncSyscall> = new Map<string, AsyncSyscall>([
   ["1.0/queryStreamNext", database.queryStreamNext],
@@ -56,12 +55,12 @@ export const ASYNC_SYSCALLS: ReadonlyMap<string, AsyncSyscall> = new Map<string,
   ["1.0/getRequestMetadata", metadata.getRequestMetadata],
   ["1.0/signJwt", missing("ctx.auth.signJwt")],
   ["1.0/auditLog", missing("Audit logging to the platform")],
-  ["1.0/storageGetUrl", missing(STORAGE)],
-  ["1.0/storageGetMetadata", missing(STORAGE)],
-  ["1.0/storageDelete", missing(STORAGE)],
-  ["1.0/storageGenerateUploadUrl", missing(STORAGE)],
-  ["1.0/storageStore", missing(STORAGE)],
-  ["1.0/storageGet", missing(STORAGE)],
+  ["1.0/storageGetUrl", files.getUrl],
+  ["1.0/storageGetMetadata", files.getMetadata],
+  ["1.0/storageDelete", files.remove],
+  ["1.0/storageGenerateUploadUrl", files.generateUploadUrl],
+  ["1.0/storageStore", files.inActionsOnly("store")],
+  ["1.0/storageGet", files.inActionsOnly("get")],
   ["1.0/createServiceToken", missing("The platform's service tokens")],
   ["1.0/getServiceUrl", missing("The platform's service tokens")],
 ]);
