@@ -4,7 +4,6 @@
  */
 import { open, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
-import parseRange from "range-parser";
 import type { Engine } from "../engine/contract.ts";
 import type { StoredFile, Upload } from "../engine/files/contract.ts";
 import { normalizedContentType, sha256FromBase64 } from "../engine/files/functionFiles.ts";
@@ -121,7 +120,7 @@ async function answerDownload(engine: Engine, exchange: Exchange): Promise<Reply
   const { request } = exchange;
   const headers = headersOf(file);
   if (matches(request.headers["if-none-match"], headers.etag)) return { status: 304, headers, body: "" };
-  const range = rangeOf(exchange, file, headers.etag);
+  const range = wantedOf(exchange, file, headers.etag);
   if (range === "unsatisfiable") {
     throw new HttpProblem(416, "RangeNotSatisfiable", "the file has no such bytes", {
       "content-range": `bytes */${file.size}`,
@@ -154,25 +153,33 @@ function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   return listed.includes("*") || listed.includes(etag);
 }
 
+type ByteRange = { start: number; end: number };
+
 /** Inclusive bounds. What is no single range of bytes is answered with the whole file (RFC 9110 §14.2). */
-function rangeOf(
-  { request, method }: Exchange,
-  { size }: StoredFile,
-  etag: string,
-): { start: number; end: number } | "whole" | "unsatisfiable" {
+type Wanted = ByteRange | "whole" | "unsatisfiable";
+
+function wantedOf({ request, method }: Exchange, { size }: StoredFile, etag: string): Wanted {
   const { range, "if-range": ifRange } = request.headers;
   const isOutdated = ifRange !== undefined && ifRange !== etag;
   if (range === undefined || method !== "GET" || size === 0 || isOutdated) return "whole";
-  const parsed = parseRange(size, range);
-  if (parsed === -1) return "unsatisfiable";
-  if (parsed === -2 || parsed.type !== "bytes" || parsed.length !== 1) return "whole";
-  return parsed[0] ?? "whole";
+  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/i.exec(range) ?? [];
+  if (first !== "") return fromByte(size, Number(first), last === "" ? Infinity : Number(last));
+  return last === "" ? "whole" : lastBytes(size, Number(last));
+}
+
+function fromByte(size: number, start: number, end: number): Wanted {
+  if (end < start) return "whole";
+  return start < size ? { start, end: Math.min(end, size - 1) } : "unsatisfiable";
+}
+
+function lastBytes(size: number, count: number): Wanted {
+  return count === 0 ? "unsatisfiable" : { start: Math.max(0, size - count), end: size - 1 };
 }
 
 async function bodyOf(
   { method }: Exchange,
   { path, size }: StoredFile,
-  { start, end }: { start: number; end: number },
+  { start, end }: ByteRange,
 ): Promise<StreamedBody> {
   const bytes = end - start + 1;
   if (method === "HEAD" || size === 0) return { bytes, stream: Readable.from([]) };

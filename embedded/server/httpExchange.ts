@@ -142,6 +142,15 @@ export function refusal(error: unknown, requestId: string, report: Report): Repl
   return json(500, { code: "InternalServerError", message, requestId });
 }
 
+function writeBody(response: ServerResponse, status: number, body: Uint8Array | StreamedBody): void {
+  const mayHaveBody = status >= 200 && status !== 204 && status !== 304;
+  if (mayHaveBody) response.setHeader("content-length", "stream" in body ? body.bytes : body.byteLength);
+  response.writeHead(status);
+  // A stream that breaks breaks the connection: its length is promised already.
+  if ("stream" in body) pipeline(body.stream, response, () => undefined);
+  else response.end(mayHaveBody ? body : undefined);
+}
+
 /** Writes a reply, and takes care that a client still sending its body gets to read it. */
 export function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
   const body = typeof reply.body === "string" ? Buffer.from(reply.body, "utf8") : reply.body;
@@ -149,16 +158,11 @@ export function send(request: IncomingMessage, response: ServerResponse, reply: 
     if ("stream" in body) body.stream.destroy();
     return;
   }
-  const mayHaveBody = reply.status >= 200 && reply.status !== 204 && reply.status !== 304;
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     response.setHeader(name, typeof value === "string" ? value : [...value]);
   }
   response.setHeader("x-content-type-options", "nosniff");
-  if (mayHaveBody) response.setHeader("content-length", "stream" in body ? body.bytes : body.byteLength);
-  response.writeHead(reply.status);
-  // A stream that breaks breaks the connection: its length is promised already.
-  if ("stream" in body) pipeline(body.stream, response, () => undefined);
-  else response.end(mayHaveBody ? body : undefined);
+  writeBody(response, reply.status, body);
   if (request.complete) return;
   request.resume();
   const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);
