@@ -2,55 +2,36 @@
  * `backup`: a consistent copy of the data folder, encrypted, while the host runs or not.
  *
  * Phases: snapshot by `VACUUM INTO` through a reading connection (one SQLite snapshot, which no writer waits for and
- * which holds up no writer) → check of the snapshot → encryption beside the target → sync → the target's name.
+ * which holds up no writer) → check of the snapshot → encryption beside the target, of the snapshot and of the stored
+ * files it names → sync → the target's name. While the snapshot lies in the data folder, a running host removes no
+ * bytes of a stored file, so every file of the snapshot is there until it has been read.
  */
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { HostError } from "../engine/errors.ts";
+import { newSnapshotPath, snapshotsIn } from "../engine/files/backupSnapshots.ts";
 import { checkDatabaseFile, DATABASE_FILE } from "../engine/storage/dataFolder.ts";
 import { encrypt, FRAME_BYTES_MAX } from "./backupFormat.ts";
 import type { BackupSecret } from "./backupKey.ts";
 import { ENVIRONMENT_FILE, readEnvironment, SECRETS_FILE, writeManifest } from "./backupManifest.ts";
+import { bytesIn, filesOf, type NamedFile } from "./storedBytes.ts";
 import { MaintenanceError } from "./maintenanceError.ts";
 import type { Progress } from "./progress.ts";
 
 const BUSY_TIMEOUT_MS = 5_000;
-const SNAPSHOT_PREFIX = "backup-snapshot-";
 
 export type BackupRequest = { dataDir: string; file: string; overwrite: boolean; secret: BackupSecret };
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
-
 /** A backup that was killed leaves its snapshot, which is as secret as the database and as large. */
 function removeAbandonedSnapshots(dataDir: string): void {
-  for (const name of readdirSync(dataDir)) {
-    const pid = new RegExp(`^${SNAPSHOT_PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(path.join(dataDir, name));
-  }
+  for (const { path: snapshot, abandoned } of snapshotsIn(dataDir)) if (abandoned) rmSync(snapshot);
 }
 
 function takeSnapshot(dataDir: string): string {
-  const name = `${SNAPSHOT_PREFIX}${process.pid}-${randomBytes(6).toString("hex")}.sqlite`;
-  const snapshot = path.join(dataDir, name);
+  const snapshot = newSnapshotPath(dataDir);
   // SQLite takes an empty file for a new one and keeps its mode.
   closeSync(openSync(snapshot, "wx", 0o600));
   try {
@@ -83,6 +64,8 @@ function textOf(file: string): string | undefined {
 
 async function* contents(dataDir: string, snapshot: string, progress: Progress): AsyncGenerator<Buffer> {
   const databaseBytes = statSync(snapshot).size;
+  const files = filesOf(snapshot);
+  const totals = { count: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
   const environment = readEnvironment(textOf(path.join(dataDir, ENVIRONMENT_FILE)));
   // The keys of production are the operator's, in the environment: they are in no file and in no backup.
   const developmentSecrets =
@@ -91,14 +74,24 @@ async function* contents(dataDir: string, snapshot: string, progress: Progress):
     environment,
     takenAt: Date.now(),
     databaseBytes,
+    files: totals,
     ...(developmentSecrets === undefined ? {} : { developmentSecrets }),
   });
   let done = 0;
-  for await (const chunk of createReadStream(snapshot, { highWaterMark: FRAME_BYTES_MAX })) {
-    yield chunk as Buffer;
-    done += (chunk as Buffer).length;
-    progress.report(done, databaseBytes);
+  for await (const chunk of bytesOfAll(dataDir, snapshot, files)) {
+    yield chunk;
+    done += chunk.length;
+    progress.report(done, databaseBytes + totals.bytes);
   }
+}
+
+async function* bytesOfAll(
+  dataDir: string,
+  snapshot: string,
+  files: readonly NamedFile[],
+): AsyncGenerator<Buffer> {
+  yield* createReadStream(snapshot, { highWaterMark: FRAME_BYTES_MAX }) as AsyncIterable<Buffer>;
+  for (const file of files) yield* bytesIn(dataDir, file, FRAME_BYTES_MAX);
 }
 
 function refuseExisting(file: string): MaintenanceError {

@@ -1,15 +1,18 @@
 /**
- * The format of a backup file, `daybook-backup/1` (docs/operations.md is the contract): a header of 52 bytes, then
+ * The format of a backup file, `daybook-backup/2` (docs/operations.md is the contract): a header of 52 bytes, then
  * frames that AES-256-GCM encrypts and authenticates one by one. Every frame is bound to the header, to its place
- * and to whether it is the last, so that none can be altered, left out, repeated, moved or added.
+ * and to whether it is the last, so that none can be altered, left out, repeated, moved or added. Version 1, which is
+ * still read, had the same frames and no stored files in them.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { ByteReader, type Chunks } from "./byteReader.ts";
 import { fileKey, isAcceptableCost, SCRYPT_COST, type BackupSecret, type ScryptCost } from "./backupKey.ts";
 import { MaintenanceError } from "./maintenanceError.ts";
 
 export const FRAME_BYTES_MAX = 1 << 20;
 
-const MAGIC = Buffer.from("daybook-backup/1", "latin1");
+const MAGIC = Buffer.from("daybook-backup/2", "latin1");
+const MAGIC_BEFORE = Buffer.from("daybook-backup/1", "latin1");
 const SALT_BYTES = 32;
 export const HEADER_BYTES = MAGIC.length + 4 + SALT_BYTES;
 const FRAME_HEAD_BYTES = 4;
@@ -19,8 +22,6 @@ const FINAL = 0x8000_0000;
 
 const KIND_KEY = 0;
 const KIND_PASSPHRASE = 1;
-
-type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 function makeHeader(secret: BackupSecret): { header: Buffer; key: Buffer } {
   const salt = randomBytes(SALT_BYTES);
@@ -35,7 +36,8 @@ function isSound(kind: number, cost: ScryptCost): boolean {
 }
 
 function openHeader(header: Buffer, secret: BackupSecret): Buffer {
-  if (header.length < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) {
+  const magic = header.subarray(0, MAGIC.length);
+  if (header.length < HEADER_BYTES || !(magic.equals(MAGIC) || magic.equals(MAGIC_BEFORE))) {
     throw new MaintenanceError("This is not a backup of Daybook, or not one that this version reads.");
   }
   const [kind = -1, logN = 0, r = 0, p = 0] = header.subarray(MAGIC.length);
@@ -80,31 +82,6 @@ export async function* encrypt(chunks: Chunks, secret: BackupSecret): AsyncGener
     waiting = chunk;
   }
   yield seal(key, header, counter, waiting, true);
-}
-
-/** Takes exact numbers of bytes off a stream of chunks. */
-class ByteReader {
-  private readonly chunks: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
-  private held: Buffer = Buffer.alloc(0);
-
-  constructor(chunks: Chunks) {
-    this.chunks = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
-  }
-
-  /** Fewer bytes than asked for only at the end. */
-  async take(count: number): Promise<Buffer> {
-    const parts = [this.held];
-    let length = this.held.length;
-    while (length < count) {
-      const next = await this.chunks.next();
-      if (next.done === true) break;
-      parts.push(Buffer.from(next.value));
-      length += next.value.length;
-    }
-    const all = Buffer.concat(parts);
-    this.held = all.subarray(count);
-    return all.subarray(0, count);
-  }
 }
 
 function frameProblem(counter: number, finding: string): MaintenanceError {

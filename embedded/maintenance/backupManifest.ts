@@ -1,4 +1,4 @@
-/** The first frame of a backup: what it holds besides the database, which follows. */
+/** The first frame of a backup: what it holds besides the database and the stored files, which follow. */
 import { z } from "zod";
 import { MaintenanceError } from "./maintenanceError.ts";
 
@@ -14,6 +14,8 @@ const manifestSchema = z.strictObject({
   /** Milliseconds since the epoch. */
   takenAt: z.int(),
   databaseBytes: z.int().positive(),
+  /** Totals of the stored files; the database names each. Missing in version 1, which had none. */
+  files: z.strictObject({ count: z.int().nonnegative(), bytes: z.int().nonnegative() }).optional(),
   /** The text of `development.json`. */
   developmentSecrets: z.string().optional(),
 });

@@ -15,7 +15,8 @@ export type FindingKind =
   | "wrong index key"
   | "damaged document"
   | "invalid document"
-  | "document of no table";
+  | "document of no table"
+  | "missing file";
 
 export type Finding = { kind: FindingKind; table: string; detail: string };
 

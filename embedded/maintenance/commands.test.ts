@@ -71,7 +71,7 @@ describe("backup and restore", () => {
     const again = path.join(root, "production-again");
     const restored = run(["restore", file], { ...SECRET, DATA_DIR: again });
     expect(restored.out).toContain("keys of production are in no backup");
-    expect(readdirSync(again).sort()).toEqual(["daybook.sqlite", "environment"]);
+    expect(readdirSync(again).sort()).toEqual(["daybook.sqlite", "environment", "files"]);
   });
 
   test("need a secret, and say which", () => {

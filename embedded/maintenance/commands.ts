@@ -9,6 +9,7 @@ import { checkDatabaseFile, DATABASE_FILE } from "../engine/storage/dataFolder.t
 import { writeBackup } from "./backup.ts";
 import { backupSecret } from "./backupKey.ts";
 import { checkDatabase, type CheckReport } from "./checkDatabase.ts";
+import { addFileFindings } from "./checkFiles.ts";
 import { newestRows } from "./inspectTable.ts";
 import { MaintenanceError } from "./maintenanceError.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -95,7 +96,7 @@ function printReport({ tables, findings }: CheckReport): void {
   );
 }
 
-function runCheck(variables: Variables): void {
+async function runCheck(variables: Variables): Promise<void> {
   const dataDir = dataDirOf(variables);
   const file = path.join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) {
@@ -105,6 +106,8 @@ function runCheck(variables: Variables): void {
   try {
     checkDatabaseFile(file);
     report = checkDatabase(file);
+    // What the database says of files counts only while it is sound itself.
+    if (report.findings.length === 0) report = await addFileFindings(dataDir, report);
   } catch (error) {
     if (!(error instanceof HostError) || error.code !== "DATA_CORRUPT") throw error;
     report = { tables: [], findings: [{ kind: "damaged file", table: "", detail: error.message }] };
@@ -170,9 +173,7 @@ export function addMaintenanceCommands(program: Command, variables: Variables): 
     .command("check")
     .description("look for damage; exit code 0: none, 1: damaged, 2: could not look")
     .action(async () => {
-      await explained(EXIT_COULD_NOT_RUN, () => {
-        runCheck(variables);
-      });
+      await explained(EXIT_COULD_NOT_RUN, () => runCheck(variables));
     });
   program
     .command("inspect <table>")

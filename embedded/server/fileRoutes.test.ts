@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, truncateSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -282,6 +282,15 @@ describe("a web page", () => {
   test("without an origin header, as in an image tag, downloads", async () => {
     expect((await asked("GET", await linkOf("image"), {})).status).toBe(200);
   });
+});
+
+test("a file whose bytes are damaged on disk is an error that the log explains", async () => {
+  const before = names();
+  const link = await linkOf("damaged later");
+  const name = names().find((one) => !before.includes(one)) ?? "";
+  truncateSync(path.join(dataDir, "files", name), 3);
+  expect((await fetch(link)).status).toBe(500);
+  expect(hosts.log.join("\n")).toContain("a stored file has 3 bytes instead of 13");
 });
 
 test("functions give out the public address where one is set", async () => {

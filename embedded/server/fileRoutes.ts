@@ -103,15 +103,16 @@ async function save(
     return await saveStream(request, path, bytesMax);
   } catch (error) {
     if (error instanceof FileTooLarge) throw tooLarge(bytesMax);
-    if (error instanceof StreamEndedEarly) throw new HttpProblem(400, "Incomplete", "the body ended early");
-    if (isDiskFull(error))
+    if (error instanceof StreamEndedEarly || hasCode(error, "ECONNRESET"))
+      throw new HttpProblem(400, "Incomplete", "the body ended early");
+    if (hasCode(error, "ENOSPC", "EDQUOT"))
       throw new HttpProblem(507, "InsufficientStorage", "there is no room for this file");
     throw error;
   }
 }
 
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
 }
 
 async function answerDownload(engine: Engine, exchange: Exchange): Promise<Reply> {
@@ -185,11 +186,12 @@ async function bodyOf(
   if (method === "HEAD" || size === 0) return { bytes, stream: Readable.from([]) };
   // Opened before the answer begins, so that a deletion meanwhile takes nothing from it.
   const handle = await open(path, "r").catch((error: unknown) => {
-    throw isMissing(error) ? new HttpProblem(404, "FileNotFound", "there is no such file") : error;
+    throw hasCode(error, "ENOENT") ? new HttpProblem(404, "FileNotFound", "there is no such file") : error;
   });
+  const { size: found } = await handle.stat();
+  if (found !== size) {
+    await handle.close();
+    throw new Error(`a stored file has ${found} bytes instead of ${size}: \`check\` names it`);
+  }
   return { bytes, stream: handle.createReadStream({ start, end }) };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

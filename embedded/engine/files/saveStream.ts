@@ -46,8 +46,8 @@ class Meter extends Transform {
 
 /**
  * Writes `source` to a new file at `path`, owner only, durable when this resolves (its folder is the caller's to
- * sync); `sha256` is base64. Throws FileTooLarge, StreamEndedEarly or the file system's error, and then leaves no
- * file. `source` is left open, so that a connection can still be answered.
+ * sync); `sha256` is base64. Throws FileTooLarge, StreamEndedEarly, the source's error or the file system's, and then
+ * leaves no file. `source` is left open, so that a connection can still be answered.
  */
 export async function saveStream(
   source: Readable,
@@ -56,10 +56,13 @@ export async function saveStream(
 ): Promise<{ size: number; sha256: string }> {
   if (source.destroyed) throw new StreamEndedEarly();
   const meter = new Meter(bytesMax);
-  const cutOff = (): void => {
+  const failed = (error: Error): void => {
+    meter.destroy(error);
+  };
+  const closed = (): void => {
     if (!source.readableEnded) meter.destroy(new StreamEndedEarly());
   };
-  source.once("error", cutOff).once("close", cutOff);
+  source.once("error", failed).once("close", closed);
   source.pipe(meter);
   try {
     await pipeline(meter, createWriteStream(path, { flags: "wx", mode: 0o600, flush: true }));
@@ -67,7 +70,7 @@ export async function saveStream(
     await rm(path, { force: true });
     throw error;
   } finally {
-    source.off("error", cutOff).off("close", cutOff);
+    source.off("error", failed).off("close", closed);
   }
   return { size: meter.bytes, sha256: meter.hash.digest("base64") };
 }
