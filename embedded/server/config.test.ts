@@ -77,21 +77,43 @@ test.each([
   ["DAYBOOK_SITE_URL", "http://site.example"],
   ["DAYBOOK_SITE_URL", "ftp://site.example"],
   ["DAYBOOK_SITE_URL", "site.example"],
+  ["DAYBOOK_API_URL", "https://api.example/path"],
+  ["DAYBOOK_API_URL", "http://api.example"],
+  ["DAYBOOK_UPLOAD_MIB_MAX", "0"],
+  ["DAYBOOK_UPLOAD_MIB_MAX", "1.5"],
+  ["DAYBOOK_UPLOAD_MIB_MAX", "-1"],
+  ["DAYBOOK_UPLOAD_MIB_MAX", "1GiB"],
+  ["DAYBOOK_UPLOAD_MIB_MAX", "1073741825"],
   ["LOG_LEVEL", "verbose"],
   ["LOG_LEVEL", ""],
 ])("production refuses %s=%s and names it", (variable, value) => {
   expect(variablesNamed({ ...PRODUCTION, [variable]: value })).toEqual([variable]);
 });
 
-test("the site's URL may be https anywhere, http on loopback, and is otherwise left to the host", () => {
-  const siteUrlOf = (variables: Variables): unknown => {
+test.each([
+  ["DAYBOOK_SITE_URL", "siteUrl"],
+  ["DAYBOOK_API_URL", "apiUrl"],
+] as const)(
+  "%s may be https anywhere, http on loopback, and is otherwise left to the host",
+  (variable, name) => {
+    const urlOf = (variables: Variables): unknown => {
+      const parsed = parseConfig({ ...PRODUCTION, ...variables });
+      return parsed.ok ? parsed.config[name] : parsed.problems;
+    };
+    expect(urlOf({})).toBeUndefined();
+    for (const url of ["https://site.example", "https://site.example:8443", "http://127.0.0.1:3211"]) {
+      expect(urlOf({ [variable]: url })).toBe(url);
+    }
+  },
+);
+
+test("a file may have 1 GiB unless another number of MiB is set", () => {
+  const bytesMax = (variables: Variables): unknown => {
     const parsed = parseConfig({ ...PRODUCTION, ...variables });
-    return parsed.ok ? parsed.config.siteUrl : parsed.problems;
+    return parsed.ok ? parsed.config.fileBytesMax : parsed.problems;
   };
-  expect(siteUrlOf({})).toBeUndefined();
-  for (const url of ["https://site.example", "https://site.example:8443", "http://127.0.0.1:3211"]) {
-    expect(siteUrlOf({ DAYBOOK_SITE_URL: url })).toBe(url);
-  }
+  expect(bytesMax({})).toBe(2 ** 30);
+  expect(bytesMax({ DAYBOOK_UPLOAD_MIB_MAX: "5" })).toBe(5 * 2 ** 20);
 });
 
 test("the log level is info unless it is set", () => {
