@@ -69,7 +69,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe("an uploaded file", () => {
-  test("has a row, a URL with a key of its own, and its bytes, owner only", async () => {
+  test("has a row, a URL with a key of its own, and its bytes", async () => {
     const id = await stored("first");
     expect(await host.query("files:row", { id })).toEqual({
       _id: id,
@@ -84,7 +84,6 @@ describe("an uploaded file", () => {
     const found = await host.engine.files.find(keyIn(url));
     expect(found).toMatchObject({ size: 5, sha256: sha256("first"), contentType: "text/plain" });
     expect(readFileSync(found?.path ?? "", "utf8")).toBe("first");
-    expect(statSync(found?.path ?? "").mode & 0o777).toBe(0o600);
     expect(statSync(path.join(host.dataDir, "files")).mode & 0o777).toBe(0o700);
   });
 
@@ -173,6 +172,8 @@ describe("an action", () => {
     });
     const read = await host.action("files:read", { id });
     expect(read).toEqual({ text: "by an action", type: "text/html;charset=utf-8", isBlob: true });
+    const found = await host.engine.files.find(keyIn(await host.query("files:url", { id })));
+    expect(statSync(found?.path ?? "").mode & 0o777).toBe(0o600);
   });
 
   test("is held to the hash that it gives, and leaves nothing when it is wrong", async () => {
@@ -339,6 +340,16 @@ describe("across restarts", () => {
     await second.engine.close();
   });
 
+  test("an upload URL of a component that is not there any more is good for nothing", async () => {
+    const first = await openFixture();
+    const token = tokenIn(await first.mutation("pictures:uploadUrl", {}, COUNTER));
+    expect(await first.engine.files.admitUpload(token)).toMatchObject({ ok: true });
+    await first.engine.close();
+    const second = await openFixture("cron", { dataDir: first.dataDir });
+    expect(await second.engine.files.admitUpload(token)).toEqual({ ok: false, reason: "invalid" });
+    await second.engine.close();
+  });
+
   test("what a crash left without a row is removed, and nothing else", async () => {
     const first = await openFixture();
     const id = await upload(first, await first.mutation("files:uploadUrl"), "kept", null);
@@ -361,7 +372,7 @@ describe("across restarts", () => {
     await second.engine.close();
   });
 
-  test("bytes that a deletion could not remove any more go at the next start", async () => {
+  test("bytes that a deletion could not remove any more go at a start after the backup", async () => {
     const first = await openFixture();
     const id = await upload(first, await first.mutation("files:uploadUrl"), "doomed", null);
     const snapshot = newSnapshotPath(first.dataDir);
@@ -370,10 +381,13 @@ describe("across restarts", () => {
     // Closing waits for the attempt to remove them.
     await first.engine.close();
     expect(namesIn(first)).toHaveLength(1);
-    rmSync(snapshot);
     const second = await openFixture("app", { dataDir: first.dataDir });
-    await until(() => namesIn(second).length === 0);
     await second.engine.close();
+    expect(namesIn(first)).toHaveLength(1);
+    rmSync(snapshot);
+    const third = await openFixture("app", { dataDir: first.dataDir });
+    await until(() => namesIn(third).length === 0);
+    await third.engine.close();
   });
 });
 
