@@ -148,6 +148,8 @@ export type EngineOptions = {
   watch?: SharedArrayBuffer;
   /** Scheduled mutations that were stopped for good since the engine was last open, by job id. */
   stoppedJobs?: readonly string[];
+  /** Whether this process had the engine open before: uploads that it admitted then may still arrive. */
+  isReopened?: boolean;
   /** Receives function logs, job failures and engine notices, one structured record each. */
   log: (
     record: { level: "debug" | "info" | "warn" | "error"; message: string } & Record<string, unknown>,

@@ -130,9 +130,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       freshContexts: options.freshContexts ?? false,
     });
     const parts = assemble({ store: opened, runtime, app, log, stopwatch, release }, options);
-    await parts.files.start();
+    await parts.files.prepare(options.isReopened ?? false);
     await parts.scheduler.start(options.stoppedJobs ?? []);
     parts.crons.start();
+    parts.files.start();
     return new EmbeddedEngine(parts);
   } catch (error) {
     release();

@@ -33,6 +33,9 @@ class EngineService {
       },
       refresh: (subscription) => this.#subscription(subscription).refresh(),
       readTable: (table, page) => engine.inspection.readTable(table, page),
+      admitUpload: (token) => engine.files.admitUpload(token),
+      commitUpload: (upload, content) => engine.files.commitUpload(upload, content),
+      findFile: (key) => engine.files.find(key),
       close: async () => {
         await engine.close();
         return undefined;

@@ -17,6 +17,7 @@ import type {
   Timestamp,
 } from "../engine/contract.ts";
 import type { HostErrorCode } from "../engine/errors.ts";
+import type { Files, StoredFile, UploadAdmission } from "../engine/files/contract.ts";
 
 export type PlainRequest = {
   method: string;
@@ -43,6 +44,9 @@ export type Requests = {
   httpAction: { args: [PlainRequest, Identity, string]; answer: PlainResponse | null };
   refresh: { args: [subscription: number]; answer: Refreshed };
   readTable: { args: Parameters<Inspection["readTable"]>; answer: TablePage };
+  admitUpload: { args: Parameters<Files["admitUpload"]>; answer: UploadAdmission };
+  commitUpload: { args: Parameters<Files["commitUpload"]>; answer: string };
+  findFile: { args: Parameters<Files["find"]>; answer: StoredFile | null };
   close: { args: []; answer: undefined };
 };
 

@@ -1,4 +1,6 @@
 /** The engine in its thread: functions that never let go are stopped, and everybody else goes on. */
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import {
   callOf,
@@ -184,4 +186,20 @@ describe("contexts", () => {
     expect(await counts(shared)).toEqual([1, 2]);
     expect(await counts(fresh)).toEqual([1, 1]);
   });
+});
+
+test("an upload that was admitted before the thread was stopped is stored by the next one", async () => {
+  const host = await open();
+  const url = new URL((await host.mutation("files:uploadUrl")) as string);
+  const admission = await host.engine.files.admitUpload(url.searchParams.get("token") ?? "");
+  if (!admission.ok) throw new Error(admission.reason);
+  writeFileSync(admission.upload.path, "half of it");
+  expect(messageOf(await host.engine.query(callOf("busy:spinInQuery", { key: "upload" })))).toBe(TIMED_OUT);
+  expect(restarts(host)).toEqual(["timedOut"]);
+  const sha256 = createHash("sha256").update("half of it").digest("base64");
+  const content = { size: 10, sha256, contentType: "text/plain" };
+  const id = await host.engine.files.commitUpload(admission.upload, content);
+  expect(await host.action("files:read", { id })).toMatchObject({ text: "half of it" });
+  const link = (await host.query("files:url", { id })) as string;
+  expect(await host.engine.files.find(link.split("/").at(-1) ?? "")).toMatchObject(content);
 });

@@ -18,6 +18,7 @@ import type {
 } from "../engine/contract.ts";
 import { PlatformError } from "../engine/errors.ts";
 import { OutcomeWriter } from "../engine/execution/outcome.ts";
+import type { Files } from "../engine/files/contract.ts";
 import { HOST_LIMITS } from "../engine/limits.ts";
 import { EngineThread, ThreadEnded, type ThreadEnd } from "./engineThread.ts";
 import { fromPlainResponse, toPlainRequest } from "./plainHttp.ts";
@@ -45,6 +46,7 @@ function shuttingDown(): PlatformError {
 /** The contract's Engine, over threads. */
 export class SupervisedEngine implements Engine {
   readonly inspection: Inspection;
+  readonly files: Files;
   readonly #options: EngineOptions;
   readonly #outcomes: OutcomeWriter;
   readonly #stopped = new StoppedCalls();
@@ -68,12 +70,18 @@ export class SupervisedEngine implements Engine {
       readTable: async (table, page) =>
         await this.#repeated(ALWAYS, (thread) => thread.request("readTable", [table, page])),
     };
+    this.files = {
+      admitUpload: (token) => this.#repeated(ALWAYS, (thread) => thread.request("admitUpload", [token])),
+      // The bytes stay where they are, and the engine knows a file that it has stored already.
+      commitUpload: (...upload) => this.#repeated(ALWAYS, (thread) => thread.request("commitUpload", upload)),
+      find: (key) => this.#repeated(ALWAYS, (thread) => thread.request("findFile", [key])),
+    };
   }
 
   /** Opens the engine in a thread. Rejects with a HostError as `openEngine` does. */
   static async open(options: EngineOptions): Promise<SupervisedEngine> {
     const later: { engine: SupervisedEngine | null } = { engine: null };
-    const first = await openThread(options, [], () => later.engine);
+    const first = await openThread({ ...options, isReopened: false }, [], () => later.engine);
     later.engine = new SupervisedEngine(options, first);
     return later.engine;
   }
@@ -156,7 +164,7 @@ export class SupervisedEngine implements Engine {
 
   async #reopen(stoppedJobs: readonly string[]): Promise<EngineThread> {
     try {
-      this.#newest = await openThread(this.#options, stoppedJobs, () => this);
+      this.#newest = await openThread({ ...this.#options, isReopened: true }, stoppedJobs, () => this);
       return this.#newest;
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));

@@ -51,17 +51,18 @@ async function answerUpload({ engine, fileBytesMax }: FileParts, exchange: Excha
   const contentType = contentTypeOf(headers["content-type"]);
   const expected = digestOf(headers["digest"]);
   if (Number(headers["content-length"] ?? 0) > fileBytesMax) throw tooLarge(fileBytesMax);
-  const saved = await save(exchange, upload, fileBytesMax);
-  if (expected !== null && expected !== saved.sha256) {
+  try {
+    const saved = await save(exchange, upload, fileBytesMax);
+    if (expected !== null && expected !== saved.sha256) throw mismatch(expected, saved.sha256);
+    return json(200, { storageId: await engine.files.commitUpload(upload, { ...saved, contentType }) });
+  } catch (error) {
     await rm(upload.path, { force: true });
-    throw new HttpProblem(
-      400,
-      "Sha256Mismatch",
-      `Sha256 mismatch. Expected: ${expected} Actual: ${saved.sha256}`,
-    );
+    throw error;
   }
-  const storageId = await engine.files.commitUpload(upload, { ...saved, contentType });
-  return json(200, { storageId });
+}
+
+function mismatch(expected: string, actual: string): HttpProblem {
+  return new HttpProblem(400, "Sha256Mismatch", `Sha256 mismatch. Expected: ${expected} Actual: ${actual}`);
 }
 
 async function admitted(engine: Engine, token: string | null): Promise<Upload> {

@@ -17,7 +17,10 @@ export type StoredFile = FileContent & { path: string };
 export interface Files {
   /** Checks the token of an upload URL. Nothing is stored yet. */
   admitUpload(token: string): Promise<UploadAdmission>;
-  /** Makes the file at `upload.path` a stored one; returns its id. When it throws, the file at that path is gone. */
+  /**
+   * Makes the file at `upload.path` a stored one; returns its id, the same when called again. When it throws nothing
+   * is stored, and the file at that path is the caller's to remove.
+   */
   commitUpload(upload: Upload, content: FileContent): Promise<string>;
   /** The file with this key, which is the last part of the URL that `getUrl` gives. */
   find(key: string): Promise<StoredFile | null>;

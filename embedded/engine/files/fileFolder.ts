@@ -4,7 +4,7 @@
  * gone; so what has a key and no row is a leftover of a crash.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 
@@ -52,10 +52,13 @@ export class FileFolder {
     return path.join(this.folder, `${randomUUID()}${PARTIAL}`);
   }
 
-  /** Gives a complete and durable partial file its key. */
+  /** Gives a complete and durable partial file its key, and returns that; harmless when done before. */
   async adopt(partialPath: string): Promise<string> {
-    const key = randomUUID();
-    await rename(partialPath, this.path(key));
+    const key = path.basename(partialPath, PARTIAL);
+    const target = this.path(key);
+    await rename(partialPath, target).catch((error: unknown) => {
+      if (!existsSync(target)) throw error;
+    });
     await syncFolder(this.folder);
     return key;
   }

@@ -162,6 +162,19 @@ describe("an upload URL", () => {
   });
 });
 
+test("an upload that is committed again is the same file", async () => {
+  const admission = await host.engine.files.admitUpload(tokenIn(await host.mutation("files:uploadUrl")));
+  if (!admission.ok) throw new Error(admission.reason);
+  writeFileSync(admission.upload.path, "once");
+  const content = { size: 4, sha256: sha256("once"), contentType: null };
+  const id = await host.engine.files.commitUpload(admission.upload, content);
+  expect(await host.engine.files.commitUpload(admission.upload, content)).toBe(id);
+  expect(await host.action("files:read", { id })).toMatchObject({ text: "once" });
+  const unwritten = await host.engine.files.admitUpload(tokenIn(await host.mutation("files:uploadUrl")));
+  if (!unwritten.ok) throw new Error(unwritten.reason);
+  await expect(host.engine.files.commitUpload(unwritten.upload, content)).rejects.toThrow("ENOENT");
+});
+
 describe("an action", () => {
   test("stores a blob and reads it back", async () => {
     const id = await host.action("files:store", { text: "by an action", type: "Text/HTML; Charset=utf-8" });

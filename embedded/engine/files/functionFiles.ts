@@ -91,12 +91,16 @@ export class FunctionFiles {
       throw new PlatformError("The `sha256` option of `storage.store` must be a SHA-256 in base64");
     }
     const path = this.parts.folder.newPartialPath();
-    const saved = await this.save(blob, path);
-    if (sha256 !== undefined && sha256 !== saved.sha256) {
+    try {
+      const saved = await this.save(blob, path);
+      if (sha256 !== undefined && sha256 !== saved.sha256) {
+        throw new PlatformError(`Sha256 mismatch. Expected: ${sha256} Actual: ${saved.sha256}`);
+      }
+      return await this.parts.commitUpload({ component, path }, { ...saved, contentType });
+    } catch (error) {
       await rm(path, { force: true });
-      throw new PlatformError(`Sha256 mismatch. Expected: ${sha256} Actual: ${saved.sha256}`);
+      throw error;
     }
-    return await this.parts.commitUpload({ component, path }, { ...saved, contentType });
   }
 
   private async save(blob: Blob, path: string): Promise<{ size: number; sha256: string }> {

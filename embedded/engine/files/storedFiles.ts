@@ -6,7 +6,6 @@
  * because its snapshot may still have the rows. A crash between any two steps leaves bytes without a row, which the
  * next start removes, or a note, which it works off.
  */
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { Executor } from "../execution/executor.ts";
 import type { EngineLog } from "../execution/log.ts";
@@ -53,15 +52,15 @@ export class StoredFiles implements Files {
 
   async commitUpload({ component, path: partialPath }: Upload, content: FileContent): Promise<string> {
     const { folder, executor, tables } = this.parts;
-    let key: string | null = null;
+    const key = await folder.adopt(partialPath);
     try {
-      const adopted = (key = await folder.adopt(partialPath));
       return await executor.transact((transaction) => {
-        const id = tables.insert(transaction, component, adopted, content);
+        const known = tables.withKey(transaction, key);
+        const id = known === null ? tables.insert(transaction, component, key, content) : known.fileId;
         return { commit: true, value: () => id };
       });
     } catch (error) {
-      await (key === null ? rm(partialPath, { force: true }) : folder.remove(key));
+      await folder.remove(key);
       throw error;
     }
   }
@@ -77,15 +76,20 @@ export class StoredFiles implements Files {
     return { size, sha256, contentType, path: folder.path(key) };
   }
 
-  /** Removes what the last process left behind. Call before anything is stored. */
-  async start(): Promise<void> {
+  /** Makes the folder, and removes what a process before this one left there. Call before anything is stored. */
+  async prepare(isReopened: boolean): Promise<void> {
     const { folder, store, tables, log } = this.parts;
     await folder.ensure();
+    if (isReopened) return;
     const keys = new Set(Array.from(storedFiles(store), ({ key }) => key));
     for (const { key } of tables.discardedKeys()) keys.add(key);
     const removed = await folder.sweep((key) => keys.has(key));
     if (removed > 0)
       log.notice("info", "removed the bytes of files that were never stored", { files: removed });
+  }
+
+  /** From now on the bytes of deleted files are removed. */
+  start(): void {
     this.stopped = false;
     this.removeDiscarded();
   }
