@@ -1,7 +1,7 @@
 /** The engine in its thread: functions that never let go are stopped, and everybody else goes on. */
-import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { admitted, keyIn, sha256 } from "../engine/testing/testFiles.ts";
 import {
   callOf,
   messageOf,
@@ -190,16 +190,13 @@ describe("contexts", () => {
 
 test("an upload that was admitted before the thread was stopped is stored by the next one", async () => {
   const host = await open();
-  const url = new URL((await host.mutation("files:uploadUrl")) as string);
-  const admission = await host.engine.files.admitUpload(url.searchParams.get("token") ?? "");
-  if (!admission.ok) throw new Error(admission.reason);
-  writeFileSync(admission.upload.path, "half of it");
+  const upload = await admitted(host, await host.mutation("files:uploadUrl"));
+  writeFileSync(upload.path, "half of it");
   expect(messageOf(await host.engine.query(callOf("busy:spinInQuery", { key: "upload" })))).toBe(TIMED_OUT);
   expect(restarts(host)).toEqual(["timedOut"]);
-  const sha256 = createHash("sha256").update("half of it").digest("base64");
-  const content = { size: 10, sha256, contentType: "text/plain" };
-  const id = await host.engine.files.commitUpload(admission.upload, content);
+  const content = { size: 10, sha256: sha256("half of it"), contentType: "text/plain" };
+  const id = await host.engine.files.commitUpload(upload, content);
   expect(await host.action("files:read", { id })).toMatchObject({ text: "half of it" });
-  const link = (await host.query("files:url", { id })) as string;
-  expect(await host.engine.files.find(link.split("/").at(-1) ?? "")).toMatchObject(content);
+  const key = keyIn(await host.query("files:url", { id }));
+  expect(await host.engine.files.find(key)).toMatchObject(content);
 });

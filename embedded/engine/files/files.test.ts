@@ -1,15 +1,13 @@
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { convexTest } from "convex-test";
 import { makeFunctionReference } from "convex/server";
 import type { Value } from "convex/values";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import schema from "../../fixtures/app/convex/schema.ts";
-import { containing, matching } from "../testing/matchers.ts";
+import { containing } from "../testing/matchers.ts";
+import { admitted, keyIn, namesIn, sha256, textOf, tokenIn, until, upload } from "../testing/testFiles.ts";
 import { ADMIN, openFixture, PUBLIC_URL, removeDataDirs, type TestEngine } from "../testing/testEngine.ts";
-import { newSnapshotPath } from "./backupSnapshots.ts";
 
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 const COUNTER = { identity: ADMIN, componentPath: "counter" };
@@ -28,44 +26,8 @@ afterAll(async () => {
   removeDataDirs();
 });
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("base64");
-}
-
-function namesIn({ dataDir }: TestEngine): string[] {
-  return readdirSync(path.join(dataDir, "files"));
-}
-
-function textOf(value: Value): string {
-  if (typeof value !== "string") throw new Error("expected a string");
-  return value;
-}
-
-function tokenIn(url: Value): string {
-  const token = new URL(textOf(url)).searchParams.get("token");
-  if (token === null) throw new Error("no token in the URL");
-  return token;
-}
-
-function keyIn(url: Value): string {
-  return textOf(url).split("/").at(-1) ?? "";
-}
-
-/** Does what the server does with the body of an upload. */
-async function upload(to: TestEngine, url: Value, text: string, contentType: string | null): Promise<string> {
-  const admission = await to.engine.files.admitUpload(tokenIn(url));
-  if (!admission.ok) throw new Error(admission.reason);
-  await writeFile(admission.upload.path, text, { mode: 0o600 });
-  const content = { size: Buffer.byteLength(text), sha256: sha256(text), contentType };
-  return await to.engine.files.commitUpload(admission.upload, content);
-}
-
 async function stored(text: string, contentType: string | null = "text/plain"): Promise<string> {
   return await upload(host, await host.mutation("files:uploadUrl"), text, contentType);
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe("an uploaded file", () => {
@@ -163,16 +125,14 @@ describe("an upload URL", () => {
 });
 
 test("an upload that is committed again is the same file", async () => {
-  const admission = await host.engine.files.admitUpload(tokenIn(await host.mutation("files:uploadUrl")));
-  if (!admission.ok) throw new Error(admission.reason);
-  writeFileSync(admission.upload.path, "once");
+  const first = await admitted(host, await host.mutation("files:uploadUrl"));
+  writeFileSync(first.path, "once");
   const content = { size: 4, sha256: sha256("once"), contentType: null };
-  const id = await host.engine.files.commitUpload(admission.upload, content);
-  expect(await host.engine.files.commitUpload(admission.upload, content)).toBe(id);
+  const id = await host.engine.files.commitUpload(first, content);
+  expect(await host.engine.files.commitUpload(first, content)).toBe(id);
   expect(await host.action("files:read", { id })).toMatchObject({ text: "once" });
-  const unwritten = await host.engine.files.admitUpload(tokenIn(await host.mutation("files:uploadUrl")));
-  if (!unwritten.ok) throw new Error(unwritten.reason);
-  await expect(host.engine.files.commitUpload(unwritten.upload, content)).rejects.toThrow("ENOENT");
+  const unwritten = await admitted(host, await host.mutation("files:uploadUrl"));
+  await expect(host.engine.files.commitUpload(unwritten, content)).rejects.toThrow("ENOENT");
 });
 
 describe("an action", () => {
@@ -257,6 +217,14 @@ describe("a mutation", () => {
   });
 });
 
+test("a query can't write, whatever it calls", async () => {
+  const id = await stored("read only");
+  for (const operation of ["1.0/storageDelete", "1.0/storageGenerateUploadUrl"]) {
+    await expect(host.query("files:writeInQuery", { operation, id })).rejects.toThrow("Only mutations can");
+  }
+  expect(await host.action("files:read", { id })).toMatchObject({ text: "read only" });
+});
+
 test("convex-test, where it has files, answers the same", async () => {
   const platform = convexTest({
     schema,
@@ -333,101 +301,4 @@ test("operators see the rows, and not where the bytes are", async () => {
   expect((await read("_storage")).rows).toEqual([containing(sha256("for operators"))]);
   for (const name of ["_stored_files", "_discarded_files"]) expect((await read(name)).rows).toEqual([]);
   expect(host.engine.inspection.tables("")).not.toContain("_storage");
-});
-
-describe("across restarts", () => {
-  async function reopened({ engine, dataDir }: TestEngine): Promise<TestEngine> {
-    await engine.close();
-    return await openFixture("app", { dataDir });
-  }
-
-  test("files, URLs and upload URLs stay good", async () => {
-    const first = await openFixture();
-    const url = await first.mutation("files:uploadUrl");
-    const id = await upload(first, url, "kept", "text/plain");
-    const link = await first.query("files:url", { id });
-    const second = await reopened(first);
-    expect(await second.query("files:url", { id })).toBe(link);
-    expect(await second.action("files:read", { id })).toMatchObject({ text: "kept" });
-    expect(await upload(second, url, "later", null)).toEqual(matching(/^[a-z0-9]{32}$/));
-    await second.engine.close();
-  });
-
-  test("an upload URL of a component that is not there any more is good for nothing", async () => {
-    const first = await openFixture();
-    const token = tokenIn(await first.mutation("pictures:uploadUrl", {}, COUNTER));
-    expect(await first.engine.files.admitUpload(token)).toMatchObject({ ok: true });
-    await first.engine.close();
-    const second = await openFixture("cron", { dataDir: first.dataDir });
-    expect(await second.engine.files.admitUpload(token)).toEqual({ ok: false, reason: "invalid" });
-    await second.engine.close();
-  });
-
-  test("what a crash left without a row is removed, and nothing else", async () => {
-    const first = await openFixture();
-    const id = await upload(first, await first.mutation("files:uploadUrl"), "kept", null);
-    const kept = namesIn(first);
-    const foreign = ["note.txt", "lost+found"];
-    for (const name of [
-      "0b9c4e57-8f0e-4d9a-9d0c-0d5a3e1f2a3b",
-      "0b9c4e57-8f0e-4d9a-9d0c-0d5a3e1f2a3c.part",
-      ...foreign,
-    ]) {
-      writeFileSync(path.join(first.dataDir, "files", name), "left over");
-    }
-    // An upload that was admitted and cut off by the crash.
-    const admission = await first.engine.files.admitUpload(tokenIn(await first.mutation("files:uploadUrl")));
-    if (admission.ok) writeFileSync(admission.upload.path, "half");
-    const second = await reopened(first);
-    expect(namesIn(second).sort()).toEqual([...kept, ...foreign].sort());
-    expect(second.logged).toContainEqual(expect.objectContaining({ files: 3 }));
-    expect(await second.action("files:read", { id })).toMatchObject({ text: "kept" });
-    await second.engine.close();
-  });
-
-  test("bytes that a deletion could not remove any more go at a start after the backup", async () => {
-    const first = await openFixture();
-    const id = await upload(first, await first.mutation("files:uploadUrl"), "doomed", null);
-    const snapshot = newSnapshotPath(first.dataDir);
-    writeFileSync(snapshot, "");
-    await first.mutation("files:remove", { id });
-    // Closing waits for the attempt to remove them.
-    await first.engine.close();
-    expect(namesIn(first)).toHaveLength(1);
-    const second = await openFixture("app", { dataDir: first.dataDir });
-    await second.engine.close();
-    expect(namesIn(first)).toHaveLength(1);
-    rmSync(snapshot);
-    const third = await openFixture("app", { dataDir: first.dataDir });
-    await until(() => namesIn(third).length === 0);
-    await third.engine.close();
-  });
-});
-
-test("while a backup runs, deleted bytes stay; the next deletion after it takes them along", async () => {
-  const own = await openFixture();
-  const url = await own.mutation("files:uploadUrl");
-  const [first, second] = [await upload(own, url, "first", null), await upload(own, url, "second", null)];
-  const snapshot = newSnapshotPath(own.dataDir);
-  writeFileSync(snapshot, "");
-  await own.mutation("files:remove", { id: first });
-  expect(await own.query("files:row", { id: first })).toBeNull();
-  // Two reads between commits: the removal had its turn before the second one.
-  await own.query("files:rows");
-  expect(namesIn(own)).toHaveLength(2);
-  rmSync(snapshot);
-  await own.mutation("files:remove", { id: second });
-  await until(() => namesIn(own).length === 0);
-  await own.engine.close();
-});
-
-test("a commit that fails leaves no bytes", async () => {
-  const own = await openFixture();
-  const admission = await own.engine.files.admitUpload(tokenIn(await own.mutation("files:uploadUrl")));
-  if (!admission.ok) throw new Error(admission.reason);
-  writeFileSync(admission.upload.path, "too late");
-  await own.engine.close();
-  const content = { size: 8, sha256: sha256("too late"), contentType: null };
-  await expect(own.engine.files.commitUpload(admission.upload, content)).rejects.toThrow("shutting down");
-  expect(namesIn(own)).toEqual([]);
 });
