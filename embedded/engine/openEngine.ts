@@ -2,7 +2,8 @@
  * Opens the engine.
  *
  * Phases, each of which may refuse with a HostError: folder and lock → database file → functions → one transaction
- * that brings tables, indexes, jobs and crons in line → stored files → scheduler. A refusal leaves the stored documents as they were.
+ * that brings tables, indexes, jobs and crons in line → stored files → scheduler. A refusal leaves the stored
+ * documents as they were.
  */
 import path from "node:path";
 import type { Engine, EngineOptions } from "./contract.ts";

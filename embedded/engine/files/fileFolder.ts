@@ -52,15 +52,17 @@ export class FileFolder {
     return path.join(this.folder, `${randomUUID()}${PARTIAL}`);
   }
 
-  /** Gives a complete and durable partial file its key, and returns that; harmless when done before. */
-  async adopt(partialPath: string): Promise<string> {
+  /** Gives a complete and durable partial file its key. `isNew` is false when that was done before. */
+  async adopt(partialPath: string): Promise<{ key: string; isNew: boolean }> {
     const key = path.basename(partialPath, PARTIAL);
     const target = this.path(key);
+    let isNew = true;
     await rename(partialPath, target).catch((error: unknown) => {
       if (!existsSync(target)) throw error;
+      isNew = false;
     });
     await syncFolder(this.folder);
-    return key;
+    return { key, isNew };
   }
 
   async remove(key: string): Promise<void> {

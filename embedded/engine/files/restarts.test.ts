@@ -105,3 +105,16 @@ test("a commit that fails leaves no bytes", async () => {
   await expect(own.engine.files.commitUpload(late, content)).rejects.toThrow("shutting down");
   expect(namesIn(own)).toEqual([]);
 });
+
+test("a commit that is asked for again and then fails takes nothing from the stored file", async () => {
+  const own = await openFixture();
+  const first = await admitted(own, await own.mutation("files:uploadUrl"));
+  writeFileSync(first.path, "kept");
+  const content = { size: 4, sha256: sha256("kept"), contentType: null };
+  const id = await own.engine.files.commitUpload(first, content);
+  await own.engine.close();
+  await expect(own.engine.files.commitUpload(first, content)).rejects.toThrow("shutting down");
+  const again = await openFixture("app", { dataDir: own.dataDir });
+  expect(await again.action("files:read", { id })).toMatchObject({ text: "kept" });
+  await again.engine.close();
+});

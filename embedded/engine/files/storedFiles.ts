@@ -52,7 +52,7 @@ export class StoredFiles implements Files {
 
   async commitUpload({ component, path: partialPath }: Upload, content: FileContent): Promise<string> {
     const { folder, executor, tables } = this.parts;
-    const key = await folder.adopt(partialPath);
+    const { key, isNew } = await folder.adopt(partialPath);
     try {
       return await executor.transact((transaction) => {
         const known = tables.withKey(transaction, key);
@@ -60,7 +60,8 @@ export class StoredFiles implements Files {
         return { commit: true, value: () => id };
       });
     } catch (error) {
-      await folder.remove(key);
+      // What was there before may be stored already.
+      if (isNew) await folder.remove(key);
       throw error;
     }
   }
@@ -76,7 +77,10 @@ export class StoredFiles implements Files {
     return { size, sha256, contentType, path: folder.path(key) };
   }
 
-  /** Makes the folder, and removes what a process before this one left there. Call before anything is stored. */
+  /**
+   * Makes the folder, and removes what a process before this one left there. When this process goes on, uploads may
+   * still be arriving, so nothing is removed. Call before anything is stored.
+   */
   async prepare(isReopened: boolean): Promise<void> {
     const { folder, store, tables, log } = this.parts;
     await folder.ensure();
