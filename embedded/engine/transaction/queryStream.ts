@@ -1,7 +1,7 @@
 /** Rows of one query in order, fetched in chunks, with filters and limits applied in the order they were written. */
 import type { Json, JsonObject } from "../values/json.ts";
 import { successor } from "../values/sortKey.ts";
-import { evaluate } from "./filterExpression.ts";
+import { evaluate, toBoolean } from "./filterExpression.ts";
 import type { PlannedQuery, QueryOperator, Span } from "./indexRange.ts";
 import type { ReadRange, Row, Transaction } from "./transaction.ts";
 
@@ -61,7 +61,7 @@ export class QueryStream {
         continue;
       }
       document ??= JSON.parse(row.text) as JsonObject;
-      if (evaluate(step.expression, document) !== true) return false;
+      if (!toBoolean(evaluate(step.expression, document))) return false;
     }
     return true;
   }
@@ -79,13 +79,14 @@ export class QueryStream {
     }
     const row = this.buffer[this.bufferAt];
     if (row === undefined) return null;
+    // First: a row that may not be read any more is not passed by, so that a page can go on with it.
+    counters.countRead(row.text);
     this.bufferAt += 1;
     this.rowsRead += 1;
     this.lastKey = row.key;
     this.bytesRead += row.text.length;
     if (this.plan.order === "asc") this.read.high = successor(row.key);
     else this.read.low = row.key;
-    counters.countRead(row.text.length);
     return row;
   }
 

@@ -76,9 +76,8 @@ export class Transaction {
     this.reads.push({ indexId: table.byId.id, low: raw, high: successor(raw) });
     this.counters.countRange();
     const pending = this.overlay.find(table, rawKeyOf(raw));
-    if (pending !== undefined) return pending.current === null ? null : JSON.stringify(pending.current);
-    const text = this.store.read(table, raw);
-    if (text !== null) this.counters.countRead(text.length);
+    const text = pending === undefined ? this.store.read(table, raw) : textOf(pending.current);
+    if (text !== null) this.counters.countRead(text);
     return text;
   }
 
@@ -99,7 +98,7 @@ export class Transaction {
     const reserved = Object.keys(fields).find((name) => name.startsWith("_"));
     if (reserved !== undefined) {
       throw new PlatformError(
-        `Field "${reserved}" starts with an underscore, which is reserved for system fields`,
+        `Field '${reserved}' starts with an underscore, which is only allowed for system fields like '_id'`,
       );
     }
     const raw = newRawId();
@@ -207,6 +206,10 @@ export class Transaction {
       `Failed to insert or update a document in table "${table.name}" because it does not match the schema: ${problem}`,
     );
   }
+}
+
+function textOf(document: JsonObject | null): string | null {
+  return document === null ? null : JSON.stringify(document);
 }
 
 function isUndefinedForm(value: Json): boolean {
