@@ -90,11 +90,8 @@ export function syncSchemas(store: Store, app: App): void {
   for (const component of app.values()) {
     store.catalog.ensure(component.path, "_scheduled_functions");
     const enforced = component.schema?.schemaValidation ?? false;
-    store.catalog.setStrict(component.path, enforced);
     for (const declared of component.schema?.tables ?? []) {
-      const table = syncTable(store, component, declared, enforced);
-      table.declared = true;
-      tables.push(table);
+      tables.push(syncTable(store, component, declared, enforced));
     }
   }
   // Only now does every table have its number, which `v.id` needs.

@@ -43,10 +43,10 @@ function pageLimits(request: PageRequest, toFixedEnd: boolean): PageLimits {
 
 type RowsRead = { rows: Row[]; exhausted: boolean; overLimit: boolean };
 
-/** The next row; `"limit"` where the transaction may read no more. A page that got nowhere fails instead. */
-function nextWithin(stream: QueryStream): Row | null | "limit" {
+/** Looks at one row; `"limit"` where the transaction may read no more. A page that got nowhere fails instead. */
+function advanceWithin(stream: QueryStream): Row | null | "dropped" | "limit" {
   try {
-    return stream.next();
+    return stream.advance();
   } catch (error) {
     if (error instanceof TransactionLimitError && stream.lastKey !== null) return "limit";
     throw error;
@@ -56,10 +56,10 @@ function nextWithin(stream: QueryStream): Row | null | "limit" {
 function readRows(stream: QueryStream, limits: PageLimits): RowsRead {
   const rows: Row[] = [];
   while (rows.length < limits.rows && stream.rowsRead < limits.scanned && stream.bytesRead < limits.bytes) {
-    const row = nextWithin(stream);
+    const row = advanceWithin(stream);
     if (row === null) return { rows, exhausted: true, overLimit: false };
     if (row === "limit") return { rows, exhausted: false, overLimit: true };
-    rows.push(row);
+    if (row !== "dropped") rows.push(row);
   }
   return { rows, exhausted: false, overLimit: false };
 }
@@ -112,10 +112,12 @@ export function readPage(
   startAfter(plan, start);
   endAt(plan, end);
   const stream = new QueryStream(transaction, plan, request.query.operators);
+  const limits = pageLimits(request, end !== null);
+  stream.measuresBytes = limits.bytes < Infinity;
   const { rows, exhausted, overLimit }: RowsRead =
     start?.kind === "end"
       ? { rows: [], exhausted: true, overLimit: false }
-      : readRows(stream, pageLimits(request, end !== null));
+      : readRows(stream, limits);
   const endCursor = fixedEnd ?? endOf(request, exhausted, stream.lastKey, write);
   const fields = JSON.stringify({
     isDone: end === null ? exhausted : end.kind === "end",

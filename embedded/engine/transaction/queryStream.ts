@@ -1,4 +1,5 @@
 /** Rows of one query in order, fetched in chunks, with filters and limits applied in the order they were written. */
+import { convexSize } from "../values/convexSize.ts";
 import type { Json, JsonObject } from "../values/json.ts";
 import { successor } from "../values/sortKey.ts";
 import { evaluate, toBoolean } from "./filterExpression.ts";
@@ -24,7 +25,9 @@ export class QueryStream {
   private readonly read: ReadRange;
   /** Rows looked at, those that a filter dropped included. */
   rowsRead = 0;
+  /** Of those rows; counted only where `measuresBytes` is set, because it takes parsing. */
   bytesRead = 0;
+  measuresBytes = false;
   lastKey: Uint8Array | null = null;
 
   constructor(transaction: Transaction, plan: PlannedQuery, operators: readonly QueryOperator[]) {
@@ -47,10 +50,16 @@ export class QueryStream {
   /** The next row that passes every step, or null at the end. */
   next(): Row | null {
     for (;;) {
-      if (this.steps.some((step) => step.kind === "limit" && step.left <= 0)) return null;
-      const row = this.nextRow();
-      if (row === null || this.passes(row)) return row;
+      const row = this.advance();
+      if (row !== "dropped") return row;
     }
+  }
+
+  /** Looks at one row: it, null at the end, or that a filter dropped it. */
+  advance(): Row | null | "dropped" {
+    if (this.steps.some((step) => step.kind === "limit" && step.left <= 0)) return null;
+    const row = this.nextRow();
+    return row === null || this.passes(row) ? row : "dropped";
   }
 
   private passes(row: Row): boolean {
@@ -84,7 +93,7 @@ export class QueryStream {
     this.bufferAt += 1;
     this.rowsRead += 1;
     this.lastKey = row.key;
-    this.bytesRead += row.text.length;
+    if (this.measuresBytes) this.bytesRead += convexSize(JSON.parse(row.text) as Json);
     if (this.plan.order === "asc") this.read.high = successor(row.key);
     else this.read.low = row.key;
     return row;

@@ -219,7 +219,6 @@ function isUndefinedForm(value: Json): boolean {
 
 /** How a document breaks its table's schema, or null. */
 export function schemaProblem(store: Store, table: Table, document: JsonObject): string | null {
-  if (!table.declared) return `Table "${table.name}" is not declared in the schema.`;
   if (table.validator === null) return null;
   const { _id, _creationTime, ...fields } = document;
   return validatorProblem(table.validator, fields, (id) => store.catalog.tableNameOf(table.component, id));
