@@ -115,9 +115,7 @@ export function readPage(
   const limits = pageLimits(request, end !== null);
   stream.measuresBytes = limits.bytes < Infinity;
   const { rows, exhausted, overLimit }: RowsRead =
-    start?.kind === "end"
-      ? { rows: [], exhausted: true, overLimit: false }
-      : readRows(stream, limits);
+    start?.kind === "end" ? { rows: [], exhausted: true, overLimit: false } : readRows(stream, limits);
   const endCursor = fixedEnd ?? endOf(request, exhausted, stream.lastKey, write);
   const fields = JSON.stringify({
     isDone: end === null ? exhausted : end.kind === "end",

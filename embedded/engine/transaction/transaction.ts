@@ -104,7 +104,7 @@ export class Transaction {
     const raw = newRawId();
     const id = encodeDocumentId(table.number, raw);
     const document = { ...fields, _creationTime: this.store.issueCreationTime(this.nowMs), _id: id };
-    this.write({ table, raw }, null, document);
+    this.write({ table, raw }, null, document, fields);
     return id;
   }
 
@@ -116,7 +116,7 @@ export class Transaction {
     }
     const { _creationTime = null, _id = null } = before;
     const document = { ...fields, _creationTime, _id };
-    this.write(located, before, document);
+    this.write(located, before, document, fields);
     return document;
   }
 
@@ -190,10 +190,15 @@ export class Transaction {
     return this.overlay.changes().next().done !== true;
   }
 
-  private write(located: Located, before: JsonObject | null, document: JsonObject): void {
+  private write(
+    located: Located,
+    before: JsonObject | null,
+    document: JsonObject,
+    limited: JsonObject,
+  ): void {
     const { table, raw } = located;
     this.checkSchema(table, document);
-    const { sizeBytes, usesCommitTs } = inspectDocument(document);
+    const { sizeBytes, usesCommitTs } = inspectDocument(document, limited);
     this.counters.countWrite(sizeBytes);
     this.usesCommitTs ||= usesCommitTs;
     this.overlay.write(table, raw, before, document);

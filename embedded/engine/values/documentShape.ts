@@ -24,8 +24,11 @@ function checkInner(value: Json): void {
   }
 }
 
-/** Measures a document with its system fields. Throws a PlatformError that names the limit it breaks. */
-export function inspectDocument(document: JsonObject): DocumentShape {
+/**
+ * Measures a document with its system fields; `limited` is the part of it that 1 MiB holds for.
+ * Throws a PlatformError that names the limit it breaks.
+ */
+export function inspectDocument(document: JsonObject, limited: JsonObject): DocumentShape {
   let usesCommitTs = false;
   const nesting = checkValue(document, (key) => {
     if (key === "$undefined") throw new PlatformError("undefined is not a valid Convex value");
@@ -37,11 +40,11 @@ export function inspectDocument(document: JsonObject): DocumentShape {
     );
   }
   for (const field of Object.values(document)) checkInner(field);
-  const sizeBytes = convexSize(document);
-  if (sizeBytes > LIMITS.documentBytesMax) {
+  const limitedBytes = convexSize(limited);
+  if (limitedBytes > LIMITS.documentBytesMax) {
     throw new PlatformError(
-      `Value is too large (${showBytes(sizeBytes)} > maximum size ${showBytes(LIMITS.documentBytesMax)})`,
+      `Value is too large (${showBytes(limitedBytes)} > maximum size ${showBytes(LIMITS.documentBytesMax)})`,
     );
   }
-  return { sizeBytes, usesCommitTs };
+  return { sizeBytes: convexSize(document), usesCommitTs };
 }
