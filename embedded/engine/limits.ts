@@ -31,7 +31,6 @@ export const LIMITS = {
   nestedCallDepthMax: 8,
   /** How far from now a function can be scheduled, either way. */
   scheduleDistanceMaxMs: 5 * 366 * 24 * 3_600_000,
-  httpBodyBytesMax: 20 * MIB,
   functionTimeMs: 1_000,
   logLinesMax: 256,
   logLineBytesMax: 4 * KIB,
