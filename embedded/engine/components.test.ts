@@ -127,6 +127,31 @@ describe("the rate limiter, as it is published", () => {
     expect(await host.mutation("limited:send", { key: "carl" })).toBe(true);
   });
 
+  test("spreads a limit over shards, and never lets through more than it", async () => {
+    let through = 0;
+    for (let count = 0; count < 40; count += 1) {
+      if ((await host.mutation("limited:sendSharded")) === true) through += 1;
+    }
+    // Each call looks at two of the shards; one that is left over may stay unseen.
+    expect(through).toBeGreaterThanOrEqual(15);
+    expect(through).toBeLessThanOrEqual(20);
+  });
+
+  test("reserves ahead of time, up to its limit, until it is reset", async () => {
+    const waits: unknown[] = [];
+    for (let count = 0; count < 6; count += 1) {
+      waits.push(await host.mutation("limited:reserve", { key: "ann" }));
+    }
+    expect(waits.slice(0, 2)).toEqual([0, 0]);
+    const [third = 0, fourth = 0, fifth = 0] = waits.slice(2) as number[];
+    expect(third).toBeGreaterThan(59_000);
+    expect(fourth).toBeGreaterThan(third + 59_000);
+    expect(fifth).toBeGreaterThan(fourth + 59_000);
+    expect(waits[5]).toBeNull();
+    await host.mutation("limited:release", { key: "ann" });
+    expect(await host.mutation("limited:reserve", { key: "ann" })).toBe(0);
+  });
+
   test("applies enqueued consumption through its nested worker", async () => {
     for (let count = 0; count < 5; count += 1) {
       expect(await host.mutation("limited:sendBulk", { key: "ann" })).toBe(true);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { Store } from "./storage/store.ts";
 import { containing, matching } from "./testing/matchers.ts";
 import { newDataDir, callOf, openFixture, removeDataDirs, type TestEngine } from "./testing/testEngine.ts";
 
@@ -199,6 +200,29 @@ describe("crons", () => {
     await runsAt("2027-01-04T12:00:00Z", 2);
     await runsAt("2027-01-05T04:29:00Z", 2);
     await runsAt("2027-01-05T04:30:00Z", 3);
+  });
+
+  test("whose start could not be committed start once all the same", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2027-01-01T04:29:59Z") });
+    try {
+      const host = await openFixture("calendarCrons");
+      const counted = await host.watch("deeds:count");
+      // After the start only crons write there, in the transaction that starts a run.
+      vi.spyOn(Store.prototype, "setMeta").mockImplementationOnce(() => {
+        throw new Error("disk full");
+      });
+      vi.setSystemTime(new Date("2027-01-01T04:30:00Z"));
+      expect(await counted.until((count) => (count as number) >= 1)).toBe(1);
+      expect(host.logged).toContainEqual({
+        level: "error",
+        message: "cron jobs could not be started",
+        error: containing("disk full"),
+      });
+      await host.engine.close();
+    } finally {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+    }
   });
 
   test("that never come are refused at start, by name", async () => {

@@ -14,16 +14,23 @@ export const LIMITS = {
   scheduledArgsTotalBytesMax: 16 * MIB,
   argumentsBytesMax: 16 * MIB,
   returnValueBytesMax: 16 * MIB,
-  /** Nesting of arguments at the door; documents are held to `documentDepthMax`. */
-  argumentsDepthMax: 64,
-  documentBytesMax: MIB,
-  documentFieldsMax: 1_024,
-  documentDepthMax: 16,
+  /** Of arguments and return values; documents are held to `documentDepthMax`. */
+  valueDepthMax: 64,
+  objectFieldsMax: 1_024,
   arrayLengthMax: 8_192,
   fieldNameLengthMax: 1_024,
+  documentBytesMax: MIB,
+  documentDepthMax: 16,
+  identifierLengthMax: 64,
+  tablesMax: 10_000,
   indexesPerTableMax: 32,
   fieldsPerIndexMax: 16,
-  nestedCallDepthMax: 16,
+  /** Of one `.paginate()`. */
+  pageSizeMax: 32_000,
+  /** Calls of queries and mutations below the outermost one. */
+  nestedCallDepthMax: 8,
+  /** How far from now a function can be scheduled, either way. */
+  scheduleDistanceMaxMs: 5 * 366 * 24 * 3_600_000,
   functionTimeMs: 1_000,
   logLinesMax: 256,
   logLineBytesMax: 4 * KIB,

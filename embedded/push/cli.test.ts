@@ -155,6 +155,13 @@ describe("codegen", () => {
   });
 });
 
+test("logs with a wrong admin key ends, and says why", async () => {
+  const other = { url: host.url, adminKey: `${host.adminKey ?? ""}x` };
+  const result = await convex(project, other, ["logs"]);
+  expect(result.exitCode).not.toBe(0);
+  expect(result.stderr).toContain("the admin key is not this host's");
+});
+
 describe.each([
   ["dev --once", ["dev", "--once"], "Convex functions ready!"],
   ["deploy", ["deploy"], "Deployed Convex functions"],

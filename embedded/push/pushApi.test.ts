@@ -88,9 +88,11 @@ async function told(expression: string): Promise<string> {
 }
 
 describe.each(ADDRESSES)("%s %s", (method, address) => {
-  test("answers 401 without the admin key", async () => {
-    const headers: Record<string, string>[] = [{}, { authorization: "Convex wrong" }];
-    for (const one of headers) expect((await send(method, address, one)).status).toBe(401);
+  test("answers 401 without the admin key, and 403 to another one", async () => {
+    expect((await send(method, address, {})).status).toBe(401);
+    for (const authorization of ["Convex wrong", "Bearer wrong", "wrong"]) {
+      expect((await send(method, address, { authorization })).status).toBe(403);
+    }
   });
 
   test("answers no web page, not even one of this machine, and allows it nothing", async () => {

@@ -96,15 +96,25 @@ function forOperators(authenticator: Authenticator, methods: Methods): Methods {
       if (exchange.request.headers.origin !== undefined) {
         throw new HttpProblem(403, "OriginNotAllowed", "this address is not for web pages");
       }
-      const caller = await authenticator.fromHeader(exchange.request.headers.authorization);
-      if (caller.kind !== "admin") {
-        throw new AuthenticationError("this address needs the admin key", { code: "BadAdminKey" });
-      }
+      await requireOperator(authenticator, exchange.request.headers.authorization);
       return await handler(exchange);
     };
     return [method, guard] as const;
   });
   return Object.fromEntries(guarded);
+}
+
+/** A wrong key is 403, as on the platform: the CLI ends there, and would ask again for ever after a 401. */
+async function requireOperator(authenticator: Authenticator, header: string | undefined): Promise<void> {
+  if (header === undefined) {
+    throw new AuthenticationError("this address needs the admin key", { code: "BadAdminKey" });
+  }
+  try {
+    if ((await authenticator.fromHeader(header)).kind === "admin") return;
+  } catch (error) {
+    if (!(error instanceof AuthenticationError)) throw error;
+  }
+  throw new HttpProblem(403, "BadAdminKey", "the admin key is not this host's");
 }
 
 async function readPush<T>(exchange: Exchange, schema: z.ZodType<T>): Promise<T> {

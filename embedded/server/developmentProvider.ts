@@ -26,15 +26,17 @@ const tokenRequest = z.strictObject({
 /** Answers under `/dev` of the API's port. */
 export class DevelopmentProvider {
   readonly issuer: string;
-  readonly #port: number;
+  readonly #names: readonly string[];
   readonly #orgClaim: string;
   readonly #privateKey: JWK;
   readonly #publicKey: JWK;
 
-  constructor(options: { port: number; orgClaim: string; signingKey: DevelopmentSecrets["signingKey"] }) {
+  /** `url` is the API's, without a path. */
+  constructor(options: { url: string; orgClaim: string; signingKey: DevelopmentSecrets["signingKey"] }) {
     const { kty, crv, x, y } = options.signingKey;
-    this.issuer = `http://127.0.0.1:${options.port}${BASE_PATH}`;
-    this.#port = options.port;
+    const { host, port } = new URL(options.url);
+    this.issuer = `${options.url}${BASE_PATH}`;
+    this.#names = [host, ...["127.0.0.1", "localhost", "[::1]"].map((name) => `${name}:${port}`)];
     this.#orgClaim = options.orgClaim;
     this.#privateKey = options.signingKey;
     this.#publicKey = { kty, crv, x, y, kid: KEY_ID, alg: "ES256", use: "sig" };
@@ -101,8 +103,7 @@ export class DevelopmentProvider {
 
   #refuseStrangers({ request }: Exchange): void {
     const { host, origin } = request.headers;
-    const names = ["127.0.0.1", "localhost", "[::1]"].map((name) => `${name}:${this.#port}`);
-    if (host === undefined || !names.includes(host.toLowerCase())) {
+    if (host === undefined || !this.#names.includes(host.toLowerCase())) {
       throw new HttpProblem(
         403,
         "Forbidden",

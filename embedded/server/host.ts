@@ -178,14 +178,13 @@ function developmentProvider(
   api: Listener,
   { signingKey }: DevelopmentSecrets,
 ): DevelopmentProvider {
-  const { address, port } = api.address;
-  if (!isLoopbackAddress(address)) {
+  if (!isLoopbackAddress(api.address.address)) {
     throw new HostError(
       "ENVIRONMENT_INVALID",
       "HOST must be a loopback address in development: anyone who reaches it can sign in as anyone.",
     );
   }
-  return new DevelopmentProvider({ port, orgClaim: config.orgClaim, signingKey });
+  return new DevelopmentProvider({ url: urlOf(api), orgClaim: config.orgClaim, signingKey });
 }
 
 async function allProviders(

@@ -411,6 +411,14 @@ describe("HTTP actions", () => {
     const body = Buffer.alloc(20 * 1024 * 1024 + 1);
     expect((await ask({ path: "/echo", body }, host.siteUrl)).status).toBe(413);
   });
+
+  test("a response of 20 MiB is sent, and no larger one", async () => {
+    const most = 20 * 1024 * 1024;
+    const whole = await fetch(`${host.siteUrl}/large?length=${most}`);
+    expect((await whole.arrayBuffer()).byteLength).toBe(most);
+    const larger = await fetch(`${host.siteUrl}/large?length=${most + 1}`);
+    expect([larger.status, await larger.json()]).toMatchObject([500, { code: "HttpResponseTooLarge" }]);
+  });
 });
 
 test("the log names the failure in one line, without secrets", async () => {

@@ -7,7 +7,7 @@ import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
 import { HttpProblem, readBody, text, type Exchange, type Reply } from "./httpExchange.ts";
 
-/** Convex's limit for the body of an HTTP action. */
+/** Convex's limit for the body of a request to an HTTP action, and for its response. */
 const BODY_BYTES_MAX = 20 * 1024 * 1024;
 
 /** Methods that Convex's HTTP router knows; HEAD is answered by the GET route. */
@@ -79,11 +79,15 @@ async function replyOf(response: Response): Promise<Reply> {
   for (const [name, value] of response.headers) {
     if (!CONNECTION_HEADERS.has(name) && name !== "set-cookie") headers.set(name, value);
   }
+  const body = new Uint8Array(await response.arrayBuffer());
+  if (body.length > BODY_BYTES_MAX) {
+    throw new HttpProblem(500, "HttpResponseTooLarge", "HTTP actions support responses up to 20 MiB");
+  }
   const cookies = response.headers.getSetCookie();
   if (cookies.length > 0) headers.set("set-cookie", cookies);
   return {
     status: response.status,
     headers: Object.fromEntries(headers),
-    body: new Uint8Array(await response.arrayBuffer()),
+    body,
   };
 }

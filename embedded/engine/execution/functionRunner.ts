@@ -8,7 +8,7 @@ import { FunctionCall, type Execution, type RequestMetadata } from "../runtime/f
 import { LogLines } from "../runtime/logLines.ts";
 import type { Arguments, Runtime } from "../runtime/runtime.ts";
 import type { Transaction } from "../transaction/transaction.ts";
-import { parseArguments } from "../values/json.ts";
+import { parseArguments } from "../values/arguments.ts";
 import type { EngineLog } from "./log.ts";
 import { shownArguments, type Stopwatch } from "./stopwatch.ts";
 
@@ -36,7 +36,7 @@ export function invocationOf(call: Call, kind: FunctionKind): Invocation {
     kind,
     component: componentPath,
     path,
-    args: { text: call.args, value: parseArguments(call.args) },
+    args: { text: call.args, value: parseArguments(path, call.args) },
     identity,
     request: { requestId, scheduledFunctionId: null },
     fromOutside: identity.kind !== "admin",

@@ -7,7 +7,7 @@ import { HOST_LIMITS } from "../limits.ts";
 import type { Table } from "../storage/catalog.ts";
 import { syncIndexes } from "../storage/schemaSync.ts";
 import type { Store, StoredRow } from "../storage/store.ts";
-import type { FunctionTarget } from "../runtime/functionHandle.ts";
+import { visiblePath, type FunctionTarget } from "../runtime/functionHandle.ts";
 import type { Transaction } from "../transaction/transaction.ts";
 import { textField, type Json, type JsonObject } from "../values/json.ts";
 import { afterPrefix, sortKey } from "../values/sortKey.ts";
@@ -41,10 +41,6 @@ function parseJob(record: JsonObject): Job {
   };
 }
 
-/** Convex shows a scheduled function as `module.js:function`. */
-function visibleName(path: string): string {
-  return path.replace(/:(?=[^:]*$)/, ".js:");
-}
 
 /** Reads and writes jobs. */
 export class JobTables {
@@ -75,7 +71,7 @@ export class JobTables {
   ): string {
     const visible = this.store.catalog.ensure(home, VISIBLE_TABLE);
     const jobId = transaction.insertSystem(visible, {
-      name: visibleName(target.path),
+      name: visiblePath(target.path),
       args: [args],
       scheduledTime: dueAt,
       state: { kind: "pending" },

@@ -3,7 +3,7 @@
  * effect exactly once. An action's start is durable before it runs, so a crash leaves it failed, never repeated.
  */
 import { functionTimedOut, PlatformError } from "../errors.ts";
-import { HOST_LIMITS } from "../limits.ts";
+import { HOST_LIMITS, LIMITS } from "../limits.ts";
 import { findFunction } from "../loader/loadApp.ts";
 import { ANONYMOUS } from "../runtime/functionCall.ts";
 import type { FunctionTarget } from "../runtime/functionHandle.ts";
@@ -13,6 +13,8 @@ import type { FunctionRunner, Invocation, Result } from "../execution/functionRu
 import type { EngineLog } from "../execution/log.ts";
 import type { Touched } from "../storage/store.ts";
 import type { Transaction } from "../transaction/transaction.ts";
+import { checkArguments } from "../values/arguments.ts";
+import { convexSize } from "../values/convexSize.ts";
 import type { JsonObject } from "../values/json.ts";
 import type { FinalState, Job, JobTables } from "./jobTables.ts";
 
@@ -53,7 +55,12 @@ export class Scheduler implements JobWriter {
     const entry = findFunction(this.parts.runtime.app, target.component, target.path);
     if (entry.kind === "query")
       throw new PlatformError(`${target.path} is a query; only mutations and actions can be scheduled`);
-    transaction.counters.countScheduled(JSON.stringify(args).length);
+    if (Math.abs(atMs - transaction.nowMs) > LIMITS.scheduleDistanceMaxMs) {
+      const direction = atMs > transaction.nowMs ? "future" : "past";
+      throw new PlatformError(`${atMs / 1000}s is more than 5 years in the ${direction}`);
+    }
+    checkArguments(target.path, args);
+    transaction.counters.countScheduled(convexSize([args]));
     const resolved = { component: target.component, path: entry.path };
     return this.parts.tables.insert(transaction, component, resolved, args, atMs);
   }

@@ -18,3 +18,8 @@ export function parseFunctionHandle(handle: string): FunctionTarget {
 export function writeFunctionHandle({ component, path }: FunctionTarget): string {
   return `function://${component};${path}`;
 }
+
+/** A function as Convex shows it: `module.js:function`. */
+export function visiblePath(path: string): string {
+  return path.replace(/:(?=[^:]*$)/, ".js:");
+}

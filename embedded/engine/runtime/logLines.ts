@@ -3,9 +3,12 @@ import { inspect } from "node:util";
 import { LIMITS } from "../limits.ts";
 import type { LogLevel } from "./realm.ts";
 
+const OVERFLOW = `[ERROR] Log overflow (maximum ${LIMITS.logLinesMax}). Remaining log lines omitted.`;
+
 function cut(line: string): string {
-  if (line.length <= LIMITS.logLineBytesMax) return line;
-  return `${line.slice(0, LIMITS.logLineBytesMax)} (truncated due to length)`;
+  if (Buffer.byteLength(line) <= LIMITS.logLineBytesMax) return line;
+  const { read } = new TextEncoder().encodeInto(line, new Uint8Array(LIMITS.logLineBytesMax));
+  return `${line.slice(0, read)} (truncated due to length)`;
 }
 
 /** Writes console arguments as one line: `[LOG] 'text' { a: 1 }`. */
@@ -26,6 +29,7 @@ export class LogLines {
   add(level: LogLevel, values: readonly unknown[]): void {
     const line = formatLogLine(level, values);
     this.sink(level, line);
-    if (this.lines.length < LIMITS.logLinesMax) this.lines.push(line);
+    if (this.lines.length < LIMITS.logLinesMax - 1) this.lines.push(line);
+    else if (this.lines.length === LIMITS.logLinesMax - 1) this.lines.push(OVERFLOW);
   }
 }

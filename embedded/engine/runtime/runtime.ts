@@ -2,7 +2,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describeFailure, functionTimedOut, notSupported, PlatformError } from "../errors.ts";
 import type { Stopwatch } from "../execution/stopwatch.ts";
-import { LIMITS } from "../limits.ts";
 import { functionNotFound, findFunction, type App, type Component } from "../loader/loadApp.ts";
 import type { FunctionEntry, HttpEndpoint } from "../loader/functions.ts";
 import type { FunctionFiles } from "../files/functionFiles.ts";
@@ -10,9 +9,10 @@ import type { Store } from "../storage/store.ts";
 import type { CursorCodec } from "../transaction/cursor.ts";
 import type { Transaction } from "../transaction/transaction.ts";
 import type { Json, JsonObject } from "../values/json.ts";
+import { checkReturnValue } from "../values/returnValue.ts";
 import { validatorProblem } from "../validation/validator.ts";
 import type { FunctionCall } from "./functionCall.ts";
-import { parseFunctionHandle, type FunctionTarget } from "./functionHandle.ts";
+import { parseFunctionHandle, visiblePath, type FunctionTarget } from "./functionHandle.ts";
 import { formatLogLine } from "./logLines.ts";
 import { RandomStream } from "./randomness.ts";
 import type { LogLevel, RealmHooks, SyscallAnswer } from "./realm.ts";
@@ -145,14 +145,9 @@ export class Runtime {
     this.validate(call, entry.args, args.value, "ArgumentValidationError");
     const invoke = this.load(call, entry.open);
     const result = await this.running.run(call, () => this.settle(call, invoke(`[${args.text}]`)));
-    if (result.length > LIMITS.returnValueBytesMax) {
-      throw new PlatformError(
-        `Return value is too large (${result.length} bytes, limit: ${LIMITS.returnValueBytesMax})`,
-      );
-    }
-    if (entry.returns !== null && entry.returns.type !== "any") {
-      this.validate(call, entry.returns, JSON.parse(result) as Json, "ReturnsValidationError");
-    }
+    const value = JSON.parse(result) as Json;
+    checkReturnValue(visiblePath(call.path), value);
+    if (entry.returns !== null) this.validate(call, entry.returns, value, "ReturnsValidationError");
     return result;
   }
 

@@ -21,8 +21,6 @@ export type Table = {
   indexes: Map<string, Index>;
   /** What the schema asks of every document; null when it asks nothing. */
   validator: ValidatorJson | null;
-  /** False where the component has an enforced schema that does not name this table. */
-  declared: boolean;
 };
 
 /**
@@ -54,7 +52,6 @@ export class Catalog {
   private readonly database: DatabaseSync;
   private byName = new Map<string, Table>();
   private byNumber = new Map<number, Table>();
-  private strictComponents = new Set<string>();
 
   constructor(database: DatabaseSync) {
     this.database = database;
@@ -68,16 +65,6 @@ export class Catalog {
     for (const [key, table] of this.byName) {
       const before = known.get(key);
       if (before !== undefined) table.validator = before.validator;
-      table.declared = before?.declared ?? !this.strictComponents.has(table.component);
-    }
-  }
-
-  /** In these components only declared tables take documents. */
-  setStrict(component: string, strict: boolean): void {
-    if (strict) this.strictComponents.add(component);
-    else this.strictComponents.delete(component);
-    for (const table of this.byName.values()) {
-      if (table.component === component) table.declared = !strict || table.name.startsWith("_");
     }
   }
 
@@ -137,7 +124,6 @@ export class Catalog {
       byId: makeIndex(-tableNumber, "by_id", ["_id"]),
       indexes: new Map(),
       validator: null,
-      declared: name.startsWith("_") || !this.strictComponents.has(component),
     };
     this.byName.set(tableKey(component, name), table);
     this.byNumber.set(tableNumber, table);

@@ -3,12 +3,12 @@
  * (dropped, added, filled) → documents of tables whose validator changed. A refusal changes nothing.
  */
 import { HostError } from "../errors.ts";
-import { LIMITS } from "../limits.ts";
 import type { IndexJson, TableJson } from "../loader/functions.ts";
 import type { App, Component } from "../loader/loadApp.ts";
 import { validatorProblem } from "../validation/validator.ts";
 import { textField } from "../values/json.ts";
 import { SYSTEM_TABLES, type Table } from "./catalog.ts";
+import { checkSchemaLimits } from "./schemaLimits.ts";
 import type { Store } from "./store.ts";
 
 const TIE_BREAKERS = ["_creationTime", "_id"];
@@ -18,25 +18,8 @@ function tableLabel({ component, name }: Table): string {
   return component === "" ? `table "${name}"` : `table "${name}" of component ${component}`;
 }
 
-function checkIndexLimits(table: Table, indexes: readonly IndexJson[]): void {
-  const tooWide = indexes.find(({ fields }) => fields.length > LIMITS.fieldsPerIndexMax);
-  if (indexes.length > LIMITS.indexesPerTableMax) {
-    throw new HostError(
-      "FUNCTIONS_INVALID",
-      `${tableLabel(table)} has ${indexes.length} indexes (limit: ${LIMITS.indexesPerTableMax})`,
-    );
-  }
-  if (tooWide !== undefined) {
-    throw new HostError(
-      "FUNCTIONS_INVALID",
-      `index ${tooWide.indexDescriptor} of ${tableLabel(table)} has too many fields (limit: ${LIMITS.fieldsPerIndexMax})`,
-    );
-  }
-}
-
 /** Makes the table's indexes exactly the wanted ones. */
 export function syncIndexes(store: Store, table: Table, wanted: readonly IndexJson[]): void {
-  checkIndexLimits(table, wanted);
   const fieldsByName = new Map(
     wanted.map(({ indexDescriptor, fields }) => [indexDescriptor, [...fields, ...TIE_BREAKERS]]),
   );
@@ -84,17 +67,16 @@ function syncTable(store: Store, component: Component, declared: TableJson, enfo
   return table;
 }
 
-/** Applies every component's schema. Call inside a write transaction. Throws HostError SCHEMA_MISMATCH. */
+/** Applies every component's schema. Call inside a write transaction. Throws HostError SCHEMA_MISMATCH or FUNCTIONS_INVALID. */
 export function syncSchemas(store: Store, app: App): void {
   const tables: Table[] = [];
   for (const component of app.values()) {
     for (const name of SYSTEM_TABLES) store.catalog.ensure(component.path, name);
     const enforced = component.schema?.schemaValidation ?? false;
-    store.catalog.setStrict(component.path, enforced);
-    for (const declared of component.schema?.tables ?? []) {
-      const table = syncTable(store, component, declared, enforced);
-      table.declared = true;
-      tables.push(table);
+    const declarations = component.schema?.tables ?? [];
+    checkSchemaLimits(component.path, declarations, enforced);
+    for (const declared of declarations) {
+      tables.push(syncTable(store, component, declared, enforced));
     }
   }
   // Only now does every table have its number, which `v.id` needs.

@@ -4,17 +4,19 @@ import {
   float64FromBase64,
   int64FromBase64,
   int64ToJson,
+  specialKeyOf,
   type Json,
   type JsonObject,
+  type SpecialKey,
 } from "../values/json.ts";
+import { showValue } from "../validation/describe.ts";
 import { compareValues, valueAt } from "../values/sortKey.ts";
 
 const UNDEFINED: JsonObject = { $undefined: null };
 
-type Operand = Json;
-type Binary = (left: Operand, right: Operand) => Json;
+type Binary = (left: Json, right: Json) => Json;
 
-function toNumeric(value: Json): number | bigint {
+function toNumeric(value: Json): number | bigint | null {
   if (typeof value === "number") return value;
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     const integer = value["$integer"];
@@ -22,7 +24,35 @@ function toNumeric(value: Json): number | bigint {
     const float = value["$float"];
     if (typeof float === "string") return float64FromBase64(float);
   }
-  throw new PlatformError("Arithmetic in a filter needs numbers");
+  return null;
+}
+
+const SPECIAL_TYPES = {
+  $integer: "int64",
+  $commitTs: "int64",
+  $float: "float64",
+  $bytes: "bytes",
+  $undefined: "undefined",
+} as const satisfies Record<SpecialKey, string>;
+
+function typeName(value: Json): string {
+  if (value === null) return "null";
+  if (typeof value === "number") return "float64";
+  if (typeof value !== "object") return typeof value;
+  if (Array.isArray(value)) return "array";
+  const special = specialKeyOf(value);
+  return special === null ? "object" : SPECIAL_TYPES[special];
+}
+
+/** `value (type …)` in a refusal. */
+function described(value: Json): string {
+  return `${showValue(value)} (type ${typeName(value)})`;
+}
+
+/** Convex takes booleans only: nothing is truthy. */
+export function toBoolean(value: Json): boolean {
+  if (typeof value === "boolean") return value;
+  throw new PlatformError(`${described(value)} is not a boolean`);
 }
 
 function fromNumeric(value: number | bigint): Json {
@@ -34,14 +64,19 @@ function fromNumeric(value: number | bigint): Json {
 }
 
 function arithmetic(
+  verb: string,
   onNumbers: (left: number, right: number) => number,
   onIntegers: (left: bigint, right: bigint) => bigint,
 ): Binary {
   return (left, right) => {
     const [a, b] = [toNumeric(left), toNumeric(right)];
-    if (typeof a === "bigint" && typeof b === "bigint") return fromNumeric(onIntegers(a, b));
     if (typeof a === "number" && typeof b === "number") return fromNumeric(onNumbers(a, b));
-    throw new PlatformError("Arithmetic in a filter can't mix int64 and float64");
+    if (typeof a !== "bigint" || typeof b !== "bigint") {
+      throw new PlatformError(`Cannot ${verb} ${described(left)} and ${described(right)}`);
+    }
+    const divides = verb === "divide" || verb === "mod";
+    if (divides && b === 0n) throw new PlatformError(`Cannot ${verb} by zero`);
+    return fromNumeric(onIntegers(a, b));
   };
 }
 
@@ -55,6 +90,7 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [
     "$add",
     arithmetic(
+      "add",
       (a, b) => a + b,
       (a, b) => a + b,
     ),
@@ -62,6 +98,7 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [
     "$sub",
     arithmetic(
+      "subtract",
       (a, b) => a - b,
       (a, b) => a - b,
     ),
@@ -69,6 +106,7 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [
     "$mul",
     arithmetic(
+      "multiply",
       (a, b) => a * b,
       (a, b) => a * b,
     ),
@@ -76,6 +114,7 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [
     "$div",
     arithmetic(
+      "divide",
       (a, b) => a / b,
       (a, b) => a / b,
     ),
@@ -83,6 +122,7 @@ const BINARY: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   [
     "$mod",
     arithmetic(
+      "mod",
       (a, b) => a % b,
       (a, b) => a % b,
     ),
@@ -95,6 +135,7 @@ function operands(payload: Json | undefined): Json[] {
 
 function negate(value: Json): Json {
   const number = toNumeric(value);
+  if (number === null) throw new PlatformError(`Cannot negate ${described(value)}`);
   return fromNumeric(typeof number === "bigint" ? -number : -number);
 }
 
@@ -109,9 +150,12 @@ const OTHERS: ReadonlyMap<string, Evaluator> = new Map<string, Evaluator>([
       return value === undefined ? UNDEFINED : value;
     },
   ],
-  ["$and", (payload, document) => operands(payload).every((operand) => evaluate(operand, document) === true)],
-  ["$or", (payload, document) => operands(payload).some((operand) => evaluate(operand, document) === true)],
-  ["$not", (payload, document) => evaluate(payload ?? null, document) !== true],
+  [
+    "$and",
+    (payload, document) => operands(payload).every((operand) => toBoolean(evaluate(operand, document))),
+  ],
+  ["$or", (payload, document) => operands(payload).some((operand) => toBoolean(evaluate(operand, document)))],
+  ["$not", (payload, document) => !toBoolean(evaluate(payload ?? null, document))],
   ["$neg", (payload, document) => negate(evaluate(payload ?? null, document))],
 ]);
 

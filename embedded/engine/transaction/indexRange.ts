@@ -2,6 +2,7 @@
 import { notSupported, PlatformError } from "../errors.ts";
 import type { Index, Table } from "../storage/catalog.ts";
 import type { Order } from "../storage/store.ts";
+import { showValue } from "../validation/describe.ts";
 import { encodeDocumentId } from "../values/documentId.ts";
 import type { Json } from "../values/json.ts";
 import { afterPrefix, END_KEY, FIRST_KEY, sortKey } from "../values/sortKey.ts";
@@ -28,30 +29,77 @@ function findIndex(table: Table, name: string): Index {
   return index;
 }
 
-function requireField(index: Index, position: number, bound: Bound): void {
-  const expected = index.fields[position];
-  if (bound.fieldPath === expected) return;
-  throw new PlatformError(
-    `Tried to query index ${index.name} but the query didn't use the index fields in order: ` +
-      `expected \`${expected ?? "no more fields"}\`, got \`${bound.fieldPath}\``,
+/** Equalities in any order on the first fields of the index, then at most one bound either way on the next one. */
+type SplitRange = {
+  equal: Map<string, Json>;
+  field: string | null;
+  lower: Bound | null;
+  upper: Bound | null;
+};
+
+const COMPARATORS = { Eq: "==", Gt: ">", Gte: ">=", Lt: "<", Lte: "<=" } as const;
+
+function alreadyDefined(kind: string, field: string, comparator: string, value: Json): PlatformError {
+  return new PlatformError(
+    `Already defined ${kind} bound in index range. Can't add ${JSON.stringify(field)} ${comparator} ${showValue(value)}.`,
   );
 }
 
-function spanOf(index: Index, bounds: readonly Bound[]): Span {
-  const equal = bounds.filter((bound) => bound.type === "Eq");
-  for (const [position, bound] of equal.entries()) requireField(index, position, bound);
-  const prefix = sortKey(equal.map((bound) => bound.value));
-  const span: Span = { low: prefix, high: prefix.length === 0 ? END_KEY : afterPrefix(prefix) };
-  for (const bound of bounds.slice(equal.length)) {
-    if (bound.type === "Eq")
-      throw new PlatformError(`Equality after a range in a query of index ${index.name}`);
-    requireField(index, equal.length, bound);
-    const key = Buffer.concat([prefix, sortKey([bound.value])]);
-    if (bound.type === "Gte") span.low = key;
-    else if (bound.type === "Gt") span.low = afterPrefix(key);
-    else if (bound.type === "Lt") span.high = key;
-    else span.high = afterPrefix(key);
+function addInequality(split: SplitRange, bound: Bound): void {
+  const isUpper = bound.type === "Lt" || bound.type === "Lte";
+  if ((isUpper ? split.upper : split.lower) !== null) {
+    const kind = isUpper ? "upper" : "lower";
+    throw alreadyDefined(kind, bound.fieldPath, COMPARATORS[bound.type], bound.value);
   }
+  if (split.field !== null && split.field !== bound.fieldPath) {
+    throw new PlatformError(
+      "Upper and lower bounds in `range` can only be applied to a single index field. This query attempted to set a " +
+        `range bound on both ${JSON.stringify(split.field)} and ${JSON.stringify(bound.fieldPath)}. ` +
+        "Consider using `filter` instead.",
+    );
+  }
+  split.field = bound.fieldPath;
+  if (isUpper) split.upper = bound;
+  else split.lower = bound;
+}
+
+function splitRange(bounds: readonly Bound[]): SplitRange {
+  const split: SplitRange = { equal: new Map(), field: null, lower: null, upper: null };
+  for (const bound of bounds) {
+    if (bound.type !== "Eq") {
+      addInequality(split, bound);
+      continue;
+    }
+    const known = split.equal.get(bound.fieldPath);
+    if (known !== undefined) throw alreadyDefined("equality", bound.fieldPath, "==", known);
+    split.equal.set(bound.fieldPath, bound.value);
+  }
+  if (split.field !== null) {
+    const known = split.equal.get(split.field);
+    if (known !== undefined) throw alreadyDefined("inequality", split.field, "==", known);
+  }
+  return split;
+}
+
+function checkFields(table: Table, index: Index, used: readonly string[]): void {
+  const wrong = used.find((field, position) => field !== index.fields[position]);
+  if (wrong === undefined) return;
+  throw new PlatformError(
+    `Tried to query index ${table.name}.${index.name} but the query didn't use the index fields in order.\n` +
+      `Index fields: [${index.fields.join(", ")}]\nQuery fields: [${used.join(", ")}]\n` +
+      `First incorrect field: ${wrong}\nFor more information see https://docs.convex.dev/using/indexes.`,
+  );
+}
+
+function spanOf(table: Table, index: Index, bounds: readonly Bound[]): Span {
+  const { equal, field, lower, upper } = splitRange(bounds);
+  const fields = [...equal.keys()].sort((a, b) => index.fields.indexOf(a) - index.fields.indexOf(b));
+  checkFields(table, index, field === null ? fields : [...fields, field]);
+  const prefix = sortKey(fields.map((name) => equal.get(name)));
+  const span: Span = { low: prefix, high: prefix.length === 0 ? END_KEY : afterPrefix(prefix) };
+  const keyOf = (bound: Bound): Buffer => Buffer.concat([prefix, sortKey([bound.value])]);
+  if (lower !== null) span.low = lower.type === "Gte" ? keyOf(lower) : afterPrefix(keyOf(lower));
+  if (upper !== null) span.high = upper.type === "Lt" ? keyOf(upper) : afterPrefix(keyOf(upper));
   return span;
 }
 
@@ -89,7 +137,7 @@ export function planQuery(transaction: Transaction, component: string, source: Q
   const dot = source.indexName.indexOf(".");
   const table = transaction.table(component, source.indexName.slice(0, dot));
   const index = findIndex(table, source.indexName.slice(dot + 1));
-  const span = spanOf(index, source.range);
+  const span = spanOf(table, index, source.range);
   if (index !== table.byId) return { table, index, span, order };
   const rawSpan: Span = { low: rawBound(table, span.low), high: rawBound(table, span.high) };
   return { table, index, span: rawSpan, order };

@@ -1,6 +1,8 @@
 /** `.paginate()`: one page of a query from a cursor, to a fixed end where one is given. */
 import { PlatformError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { successor } from "../values/sortKey.ts";
+import { TransactionLimitError } from "./counters.ts";
 import type { CursorCodec, CursorPosition } from "./cursor.ts";
 import { planQuery, type PlannedQuery, type QueryJson } from "./indexRange.ts";
 import { QueryStream } from "./queryStream.ts";
@@ -39,14 +41,39 @@ function pageLimits(request: PageRequest, toFixedEnd: boolean): PageLimits {
   };
 }
 
-function readRows(stream: QueryStream, limits: PageLimits): { rows: Row[]; exhausted: boolean } {
+type RowsRead = { rows: Row[]; exhausted: boolean; overLimit: boolean };
+
+/** Looks at one row; `"limit"` where the transaction may read no more. A page that got nowhere fails instead. */
+function advanceWithin(stream: QueryStream): Row | null | "dropped" | "limit" {
+  try {
+    return stream.advance();
+  } catch (error) {
+    if (error instanceof TransactionLimitError && stream.lastKey !== null) return "limit";
+    throw error;
+  }
+}
+
+function readRows(stream: QueryStream, limits: PageLimits): RowsRead {
   const rows: Row[] = [];
   while (rows.length < limits.rows && stream.rowsRead < limits.scanned && stream.bytesRead < limits.bytes) {
-    const row = stream.next();
-    if (row === null) return { rows, exhausted: true };
-    rows.push(row);
+    const row = advanceWithin(stream);
+    if (row === null) return { rows, exhausted: true, overLimit: false };
+    if (row === "limit") return { rows, exhausted: false, overLimit: true };
+    if (row !== "dropped") rows.push(row);
   }
-  return { rows, exhausted: false };
+  return { rows, exhausted: false, overLimit: false };
+}
+
+/** Convex's answers to requests that can't be for a page. */
+function checkRequest({ pageSize, maximumRowsRead, maximumBytesRead }: PageRequest): void {
+  if (pageSize === 0) throw new PlatformError("Must request at least 1 document while paginating");
+  if (pageSize < 0 || !Number.isInteger(pageSize)) {
+    throw new PlatformError(`\`options.numItems\` must be a positive number. Received \`${pageSize}\`.`);
+  }
+  if (pageSize > LIMITS.pageSizeMax) throw new PlatformError(`Requested too many items: ${pageSize}`);
+  if (maximumRowsRead === 0 || maximumBytesRead === 0) {
+    throw new PlatformError("maximumRowsRead and maximumBytesRead must be greater than 0");
+  }
 }
 
 type Bounds = { start: CursorPosition | null; end: CursorPosition | null; fixedEnd: string | null };
@@ -77,11 +104,7 @@ export function readPage(
   codec: CursorCodec,
   journal: string | null,
 ): Page {
-  if (request.pageSize < 1 && request.endCursor === null) {
-    throw new PlatformError(
-      `\`options.numItems\` must be a positive number. Received \`${request.pageSize}\`.`,
-    );
-  }
+  checkRequest(request);
   const fingerprint = JSON.stringify([component, request.query]);
   const write = (position: CursorPosition): string => codec.encode(position, fingerprint);
   const { start, end, fixedEnd } = boundsOf(request, codec, fingerprint, journal);
@@ -89,19 +112,24 @@ export function readPage(
   startAfter(plan, start);
   endAt(plan, end);
   const stream = new QueryStream(transaction, plan, request.query.operators);
-  const { rows, exhausted } =
-    start?.kind === "end"
-      ? { rows: [], exhausted: true }
-      : readRows(stream, pageLimits(request, end !== null));
+  const limits = pageLimits(request, end !== null);
+  stream.measuresBytes = limits.bytes < Infinity;
+  const { rows, exhausted, overLimit }: RowsRead =
+    start?.kind === "end" ? { rows: [], exhausted: true, overLimit: false } : readRows(stream, limits);
   const endCursor = fixedEnd ?? endOf(request, exhausted, stream.lastKey, write);
   const fields = JSON.stringify({
     isDone: end === null ? exhausted : end.kind === "end",
     continueCursor: endCursor,
     splitCursor: end === null ? null : splitCursor(rows, write),
-    // Rows before the fixed end are missing: the client reads the page again, in two.
-    pageStatus: end !== null && !exhausted ? "SplitRequired" : null,
+    pageStatus: statusOf(end !== null, exhausted, overLimit),
   });
   return { json: `{"page":[${rows.map((row) => row.text).join(",")}],${fields.slice(1)}`, endCursor };
+}
+
+function statusOf(toFixedEnd: boolean, exhausted: boolean, overLimit: boolean): string | null {
+  // Rows before the fixed end are missing: the client reads the page again, in two.
+  if (toFixedEnd) return exhausted ? null : "SplitRequired";
+  return overLimit ? "SplitRecommended" : null;
 }
 
 /** Where a page without a fixed end came to its end. */

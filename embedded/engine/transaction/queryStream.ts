@@ -1,7 +1,8 @@
 /** Rows of one query in order, fetched in chunks, with filters and limits applied in the order they were written. */
+import { convexSize } from "../values/convexSize.ts";
 import type { Json, JsonObject } from "../values/json.ts";
 import { successor } from "../values/sortKey.ts";
-import { evaluate } from "./filterExpression.ts";
+import { evaluate, toBoolean } from "./filterExpression.ts";
 import type { PlannedQuery, QueryOperator, Span } from "./indexRange.ts";
 import type { ReadRange, Row, Transaction } from "./transaction.ts";
 
@@ -24,7 +25,9 @@ export class QueryStream {
   private readonly read: ReadRange;
   /** Rows looked at, those that a filter dropped included. */
   rowsRead = 0;
+  /** Of those rows; counted only where `measuresBytes` is set, because it takes parsing. */
   bytesRead = 0;
+  measuresBytes = false;
   lastKey: Uint8Array | null = null;
 
   constructor(transaction: Transaction, plan: PlannedQuery, operators: readonly QueryOperator[]) {
@@ -47,10 +50,16 @@ export class QueryStream {
   /** The next row that passes every step, or null at the end. */
   next(): Row | null {
     for (;;) {
-      if (this.steps.some((step) => step.kind === "limit" && step.left <= 0)) return null;
-      const row = this.nextRow();
-      if (row === null || this.passes(row)) return row;
+      const row = this.advance();
+      if (row !== "dropped") return row;
     }
+  }
+
+  /** Looks at one row: it, null at the end, or that a filter dropped it. */
+  advance(): Row | null | "dropped" {
+    if (this.steps.some((step) => step.kind === "limit" && step.left <= 0)) return null;
+    const row = this.nextRow();
+    return row === null || this.passes(row) ? row : "dropped";
   }
 
   private passes(row: Row): boolean {
@@ -61,7 +70,7 @@ export class QueryStream {
         continue;
       }
       document ??= JSON.parse(row.text) as JsonObject;
-      if (evaluate(step.expression, document) !== true) return false;
+      if (!toBoolean(evaluate(step.expression, document))) return false;
     }
     return true;
   }
@@ -79,13 +88,14 @@ export class QueryStream {
     }
     const row = this.buffer[this.bufferAt];
     if (row === undefined) return null;
+    // First: a row that may not be read any more is not passed by, so that a page can go on with it.
+    counters.countRead(row.text);
     this.bufferAt += 1;
     this.rowsRead += 1;
     this.lastKey = row.key;
-    this.bytesRead += row.text.length;
+    if (this.measuresBytes) this.bytesRead += convexSize(JSON.parse(row.text) as Json);
     if (this.plan.order === "asc") this.read.high = successor(row.key);
     else this.read.low = row.key;
-    counters.countRead(row.text.length);
     return row;
   }
 

@@ -72,9 +72,8 @@ export class Transaction {
     this.reads.push({ indexId: table.byId.id, low: raw, high: successor(raw) });
     this.counters.countRange();
     const pending = this.overlay.find(table, rawKeyOf(raw));
-    if (pending !== undefined) return pending.current === null ? null : JSON.stringify(pending.current);
-    const text = this.store.read(table, raw);
-    if (text !== null) this.counters.countRead(text.length);
+    const text = pending === undefined ? this.store.read(table, raw) : textOf(pending.current);
+    if (text !== null) this.counters.countRead(text);
     return text;
   }
 
@@ -114,13 +113,13 @@ export class Transaction {
     const reserved = Object.keys(fields).find((name) => name.startsWith("_"));
     if (reserved !== undefined) {
       throw new PlatformError(
-        `Field "${reserved}" starts with an underscore, which is reserved for system fields`,
+        `Field '${reserved}' starts with an underscore, which is only allowed for system fields like '_id'`,
       );
     }
     const raw = newRawId();
     const id = encodeDocumentId(table.number, raw);
     const document = { ...fields, _creationTime: this.store.issueCreationTime(this.nowMs), _id: id };
-    this.write({ table, raw }, null, document);
+    this.write({ table, raw }, null, document, fields);
     return id;
   }
 
@@ -132,7 +131,7 @@ export class Transaction {
     }
     const { _creationTime = null, _id = null } = before;
     const document = { ...fields, _creationTime, _id };
-    this.write(located, before, document);
+    this.write(located, before, document, fields);
     return document;
   }
 
@@ -206,10 +205,15 @@ export class Transaction {
     return this.overlay.changes().next().done !== true;
   }
 
-  private write(located: Located, before: JsonObject | null, document: JsonObject): void {
+  private write(
+    located: Located,
+    before: JsonObject | null,
+    document: JsonObject,
+    limited: JsonObject,
+  ): void {
     const { table, raw } = located;
     this.checkSchema(table, document);
-    const { sizeBytes, usesCommitTs } = inspectDocument(document);
+    const { sizeBytes, usesCommitTs } = inspectDocument(document, limited);
     this.counters.countWrite(sizeBytes);
     this.usesCommitTs ||= usesCommitTs;
     this.overlay.write(table, raw, before, document);
@@ -224,6 +228,10 @@ export class Transaction {
   }
 }
 
+function textOf(document: JsonObject | null): string | null {
+  return document === null ? null : JSON.stringify(document);
+}
+
 function isUndefinedForm(value: Json): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return specialKeyOf(value) === "$undefined";
@@ -231,7 +239,6 @@ function isUndefinedForm(value: Json): boolean {
 
 /** How a document breaks its table's schema, or null. */
 export function schemaProblem(store: Store, table: Table, document: JsonObject): string | null {
-  if (!table.declared) return `Table "${table.name}" is not declared in the schema.`;
   if (table.validator === null) return null;
   const { _id, _creationTime, ...fields } = document;
   return validatorProblem(table.validator, fields, (id) => store.catalog.tableNameOf(table.component, id));

@@ -1,70 +1,50 @@
-/** Convex's limits on one stored document, and its size as Convex counts it. */
+/** Convex's limits on one document that is about to be stored. */
 import { PlatformError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { fieldNameProblem, specialKeyOf, type Json, type JsonObject } from "./json.ts";
+import { convexSize, showBytes } from "./convexSize.ts";
+import { isPlainObject, type Json, type JsonObject } from "./json.ts";
+import { checkValue } from "./valueShape.ts";
 
 export type DocumentShape = { sizeBytes: number; usesCommitTs: boolean };
 
-function tooMuch(what: string, limit: number): PlatformError {
-  return new PlatformError(`Document ${what} (limit: ${limit}).`);
+function invalid(problem: string): PlatformError {
+  return new PlatformError(`Invalid document: ${problem}`);
 }
 
-function inspectSpecial(key: string, value: JsonObject, shape: DocumentShape): void {
-  if (key === "$commitTs") shape.usesCommitTs = true;
-  if (key === "$undefined") throw new PlatformError("undefined is not a valid Convex value");
-  const payload = value[key];
-  shape.sizeBytes += key === "$bytes" && typeof payload === "string" ? 2 + payload.length * 0.75 : 9;
-}
-
-function inspectObject(value: JsonObject, depth: number, shape: DocumentShape): void {
-  const keys = Object.keys(value);
-  if (keys.length > LIMITS.documentFieldsMax) {
-    throw tooMuch(`has an object with ${keys.length} fields`, LIMITS.documentFieldsMax);
-  }
-  shape.sizeBytes += 2;
-  for (const key of keys) {
-    const problem = fieldNameProblem(key);
-    if (problem !== null) throw new PlatformError(`Invalid document: ${problem}`);
-    shape.sizeBytes += key.length + 1;
-    inspectValue(value[key] ?? null, depth + 1, shape);
-  }
-}
-
-function inspectArray(value: Json[], depth: number, shape: DocumentShape): void {
-  if (value.length > LIMITS.arrayLengthMax) {
-    throw tooMuch(`has an array of length ${value.length}`, LIMITS.arrayLengthMax);
-  }
-  shape.sizeBytes += 2;
-  for (const element of value) inspectValue(element, depth + 1, shape);
-}
-
-function inspectString(value: string, shape: DocumentShape): void {
+function checkInner(value: Json): void {
   // UTF-8 has no lone surrogates: stored, two different strings would become one.
-  if (!value.isWellFormed()) throw new PlatformError("Invalid document: a string has a lone surrogate");
-  shape.sizeBytes += 2 + Buffer.byteLength(value, "utf8");
-}
-
-function inspectValue(value: Json, depth: number, shape: DocumentShape): void {
-  if (typeof value === "string") inspectString(value, shape);
-  else if (typeof value === "number") shape.sizeBytes += 9;
-  else if (value === null || typeof value === "boolean") shape.sizeBytes += 1;
-  else {
-    if (depth > LIMITS.documentDepthMax) throw tooMuch("is nested too deeply", LIMITS.documentDepthMax);
-    if (Array.isArray(value)) inspectArray(value, depth, shape);
-    else {
-      const special = specialKeyOf(value);
-      if (special === null) inspectObject(value, depth, shape);
-      else inspectSpecial(special, value, shape);
+  if (typeof value === "string" && !value.isWellFormed()) throw invalid("a string has a lone surrogate");
+  if (Array.isArray(value)) value.forEach(checkInner);
+  if (!isPlainObject(value)) return;
+  for (const [name, field] of Object.entries(value)) {
+    if (name.startsWith("_")) {
+      throw invalid(`Field '${name}' starts with an underscore, which is not allowed for nested fields`);
     }
+    checkInner(field);
   }
 }
 
-/** Measures a document that is about to be stored. Throws a PlatformError that names the limit it breaks. */
-export function inspectDocument(document: JsonObject): DocumentShape {
-  const shape: DocumentShape = { sizeBytes: 0, usesCommitTs: false };
-  inspectObject(document, 1, shape);
-  if (shape.sizeBytes > LIMITS.documentBytesMax) {
-    throw tooMuch(`is ${Math.ceil(shape.sizeBytes)} bytes`, LIMITS.documentBytesMax);
+/**
+ * Measures a document with its system fields; `limited` is the part of it that 1 MiB holds for.
+ * Throws a PlatformError that names the limit it breaks.
+ */
+export function inspectDocument(document: JsonObject, limited: JsonObject): DocumentShape {
+  let usesCommitTs = false;
+  const nesting = checkValue(document, (key) => {
+    if (key === "$undefined") throw new PlatformError("undefined is not a valid Convex value");
+    usesCommitTs ||= key === "$commitTs";
+  });
+  if (nesting > LIMITS.documentDepthMax) {
+    throw invalid(
+      `Document is too nested (nested ${nesting} levels deep > maximum nesting ${LIMITS.documentDepthMax})`,
+    );
   }
-  return shape;
+  for (const field of Object.values(document)) checkInner(field);
+  const limitedBytes = convexSize(limited);
+  if (limitedBytes > LIMITS.documentBytesMax) {
+    throw new PlatformError(
+      `Value is too large (${showBytes(limitedBytes)} > maximum size ${showBytes(LIMITS.documentBytesMax)})`,
+    );
+  }
+  return { sizeBytes: convexSize(document), usesCommitTs };
 }

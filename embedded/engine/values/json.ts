@@ -1,5 +1,4 @@
-/** Convex values in their JSON form, and the door every argument object passes. */
-import { PlatformError } from "../errors.ts";
+/** Convex values in their JSON form. */
 import { LIMITS } from "../limits.ts";
 
 export type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -59,8 +58,21 @@ function isCanonicalBase64(text: string, byteLength: number | null): boolean {
   return (byteLength === null || bytes.length === byteLength) && bytes.toString("base64") === text;
 }
 
-/** Says what is wrong with a special form that came from outside, or null. */
-function specialFormProblem(key: SpecialKey, payload: Json | undefined): string | null {
+/** Why `key` can't be a field name, in Convex's words, or null. */
+export function fieldNameProblem(key: string): string | null {
+  if (key === "") return "Field name cannot be empty";
+  if (key.startsWith("$")) return `Field name ${key} starts with '$', which is reserved.`;
+  if (key === "__proto__") return "Field name __proto__ is not allowed";
+  const odd = /[^\x20-\x7e]/u.exec(key)?.[0];
+  if (odd !== undefined) {
+    return `Field name ${key} has invalid character '${odd}': Field names can only contain non-control ASCII characters`;
+  }
+  if (key.length <= LIMITS.fieldNameLengthMax) return null;
+  return `Field name is too long (${key.length} > maximum ${LIMITS.fieldNameLengthMax})`;
+}
+
+/** Why a special form that came from outside is none, or null. */
+export function specialFormProblem(key: SpecialKey, payload: Json | undefined): string | null {
   if (key === "$commitTs" || key === "$undefined") return `${key} is not allowed here`;
   if (typeof payload !== "string" || !isCanonicalBase64(payload, key === "$bytes" ? null : 8)) {
     return `malformed ${key}`;
@@ -69,71 +81,4 @@ function specialFormProblem(key: SpecialKey, payload: Json | undefined): string 
   const number = float64FromBase64(payload);
   const needsForm = !Number.isFinite(number) || Object.is(number, -0);
   return needsForm ? null : `${key} holds an ordinary number`;
-}
-
-/** Why `key` can't be a field name, or null. */
-export function fieldNameProblem(key: string): string | null {
-  if (key.startsWith("$")) return `field name ${JSON.stringify(key)} starts with "$", which is reserved`;
-  if (key === "__proto__") return `field name "__proto__" is not allowed`;
-  if (key.length > LIMITS.fieldNameLengthMax) return "a field name is too long";
-  return /^[\x20-\x7e]*$/.test(key)
-    ? null
-    : `field name ${JSON.stringify(key)} has characters other than printable ASCII`;
-}
-
-function scalarProblem(value: null | boolean | number | string): string | null {
-  if (typeof value === "number" && !Number.isFinite(value)) return "a number is out of range";
-  return null;
-}
-
-function valueProblem(value: Json, depth: number): string | null {
-  if (typeof value !== "object" || value === null) return scalarProblem(value);
-  if (depth > LIMITS.argumentsDepthMax) return `nested deeper than ${LIMITS.argumentsDepthMax} levels`;
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      const problem = valueProblem(element, depth + 1);
-      if (problem !== null) return problem;
-    }
-    return null;
-  }
-  const special = specialKeyOf(value);
-  if (special !== null) return specialFormProblem(special, value[special]);
-  for (const key of Object.keys(value)) {
-    const problem = fieldNameProblem(key) ?? valueProblem(value[key] ?? null, depth + 1);
-    if (problem !== null) return problem;
-  }
-  return null;
-}
-
-function refuse(problem: string): PlatformError {
-  const message = `Invalid arguments: ${problem}`;
-  return new PlatformError(message, {
-    visible: true,
-    data: { code: "INVALID", message, field: "arguments" },
-  });
-}
-
-/**
- * Parses the Convex JSON text of one argument object from outside.
- * Refuses, before any function sees it: text that is not JSON, anything but one object, reserved field names and
- * deep nesting. What the function's own validator wants is not yet verified, nor that strings are well-formed:
- * the function may want to say which argument is not. Documents and index bounds refuse lone surrogates.
- */
-export function parseArguments(text: string): JsonObject {
-  if (Buffer.byteLength(text) > LIMITS.argumentsBytesMax) {
-    throw refuse(`larger than the limit of ${LIMITS.argumentsBytesMax} bytes`);
-  }
-  let value: Json;
-  try {
-    // JSON.parse makes `__proto__` an own property, so parsing alone never sets a prototype.
-    value = JSON.parse(text) as Json;
-  } catch {
-    throw refuse("not JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refuse("must be one object");
-  }
-  const problem = specialKeyOf(value) === null ? valueProblem(value, 1) : "must be one object";
-  if (problem !== null) throw refuse(problem);
-  return value;
 }

@@ -4,6 +4,7 @@ import { LIMITS } from "../../limits.ts";
 import { findFunction } from "../../loader/loadApp.ts";
 import type { FunctionKind } from "../../loader/functions.ts";
 import { Transaction } from "../../transaction/transaction.ts";
+import { checkArguments } from "../../values/arguments.ts";
 import { isPlainObject, textField, type JsonObject } from "../../values/json.ts";
 import { FunctionCall } from "../functionCall.ts";
 import { writeFunctionHandle, type FunctionTarget } from "../functionHandle.ts";
@@ -24,8 +25,10 @@ function transactionFor(runtime: Runtime, call: FunctionCall, udfType: string): 
 
 /** `ctx.runQuery` and `ctx.runMutation` inside a transaction: part of it, but undone alone when they fail. */
 export async function runUdf(runtime: Runtime, call: FunctionCall, args: JsonObject): Promise<string> {
-  if (call.depth >= LIMITS.nestedCallDepthMax) {
-    throw new PlatformError(`Functions are nested too deeply (limit: ${LIMITS.nestedCallDepthMax})`);
+  if (call.depth > LIMITS.nestedCallDepthMax) {
+    throw new PlatformError(
+      "Cross component call depth limit exceeded. Do you have an infinite loop in your app?",
+    );
   }
   const udfType = textField(args, "udfType");
   if (udfType === "mutation") call.requireMutation();
@@ -41,7 +44,9 @@ export async function runUdf(runtime: Runtime, call: FunctionCall, args: JsonObj
     parent: call,
   });
   const savepoint = overlay.savepoint();
+  const undoCounting = call.transaction.counters.savepoint();
   const value = argumentsOf(args);
+  checkArguments(target.path, value);
   const limits = isPlainObject(args["transactionLimits"]) ? args["transactionLimits"] : {};
   try {
     return await child.transaction.counters.within(limits, () =>
@@ -49,6 +54,7 @@ export async function runUdf(runtime: Runtime, call: FunctionCall, args: JsonObj
     );
   } catch (error) {
     overlay.rollbackTo(savepoint);
+    undoCounting();
     throw error;
   }
 }
@@ -92,7 +98,9 @@ function requireAction(call: FunctionCall): void {
 export function fromAction(kind: FunctionKind): Handler {
   return async (runtime, call, args) => {
     requireAction(call);
-    return await runtime.actions.run(kind, targetOf(runtime, call, args), argumentsOf(args), call);
+    const target = targetOf(runtime, call, args);
+    checkArguments(target.path, argumentsOf(args));
+    return await runtime.actions.run(kind, target, argumentsOf(args), call);
   };
 }
 

@@ -2,7 +2,7 @@ import { convexToJson } from "convex/values";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { arbitraryValue, propertySeed } from "../testing/arbitraryValue.ts";
-import { parseArguments } from "./json.ts";
+import { parseArguments } from "./arguments.ts";
 
 function nested(depth: number): string {
   return `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
@@ -14,7 +14,7 @@ describe("arguments at the door", () => {
     fc.assert(
       fc.property(arbitraryValue, (value) => {
         const json = convexToJson({ value });
-        expect(parseArguments(JSON.stringify(json))).toEqual(json);
+        expect(parseArguments("notes:echo", JSON.stringify(json))).toEqual(json);
       }),
       { seed, numRuns: 2_000 },
     );
@@ -26,6 +26,7 @@ describe("arguments at the door", () => {
     ["a list", "[{}]", /one object/],
     ["a scalar", '"x"', /one object/],
     ["a special form", '{"$integer":"AAAAAAAAAAA="}', /one object/],
+    ["an empty key", '{"a":{"":1}}', /Field name cannot be empty/],
     ["a reserved key", '{"a":{"$set":1}}', /\$set/],
     ["a reserved key beside others", '{"a":{"$integer":"AAAAAAAAAAA=","b":1}}', /\$integer/],
     ["a prototype", '{"__proto__":{"polluted":true}}', /__proto__/],
@@ -38,13 +39,13 @@ describe("arguments at the door", () => {
     ["bytes that are not base64", '{"a":{"$bytes":"%%"}}', /malformed/],
     ["the server's own forms", '{"a":{"$commitTs":null}}', /not allowed/],
     ["undefined", '{"a":{"$undefined":null}}', /not allowed/],
-    ["65 levels", nested(65), /nested/],
+    ["65 levels", nested(65), /Value is too nested \(nested 65 levels deep > maximum nesting 64\)/],
     ["100,000 levels", `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, /nested/],
   ])("%s is refused", (_what, text, problem) => {
-    expect(() => parseArguments(text)).toThrow(problem);
+    expect(() => parseArguments("notes:echo", text)).toThrow(problem);
   });
 
   test("64 levels pass", () => {
-    expect(() => parseArguments(nested(64))).not.toThrow();
+    expect(() => parseArguments("notes:echo", nested(64))).not.toThrow();
   });
 });
