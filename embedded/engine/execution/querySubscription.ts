@@ -70,6 +70,8 @@ export class QuerySubscription implements Subscription {
         return null;
       });
       if (refreshed !== null) return refreshed;
+      // Reads that are asked for at once may all run before the next commit; this one is asked for after it.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
