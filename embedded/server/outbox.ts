@@ -52,7 +52,8 @@ export class Outbox {
 
   /** Why this socket must be closed, in words for the close frame; undefined while all is well. */
   get trouble(): string | undefined {
-    if (this.#socket.bufferedAmount > UNSENT_BYTES_LIMIT) return "the client reads too slowly for what it asks";
+    if (this.#socket.bufferedAmount > UNSENT_BYTES_LIMIT)
+      return "the client reads too slowly for what it asks";
     const stuck = this.#messagesUnsent > 0 && Date.now() - this.#progressAtMs > STUCK_MS_MAX;
     return stuck ? "the client does not read" : undefined;
   }
