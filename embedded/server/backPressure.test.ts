@@ -119,7 +119,7 @@ describe("a client that does not read", () => {
     const client = await connect();
     client.socket.pause();
     // Every quote takes two characters in the answer.
-    const text = '"'.repeat(600_000);
+    const text = '"'.repeat(540_000);
     for (let requestId = 0; requestId < 64; requestId += 1) {
       client.send({ type: "Action", requestId, udfPath: "notes:shout", args: [{ text }] });
     }

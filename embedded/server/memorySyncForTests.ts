@@ -64,7 +64,11 @@ export class MemorySync {
       new SignJWT({ iss: ISSUER, aud: AUDIENCE, ...claims })
         .setProtectedHeader({ alg: "ES256", kid: "k1" })
         .sign(privateKey);
-    return new MemorySync(engine, new Authenticator({ providers: [provider], adminKey: undefined }), sign);
+    return new MemorySync(
+      engine,
+      new Authenticator({ providers: [provider], adminKey: undefined, nowMs: () => Date.now() }),
+      sign,
+    );
   }
 
   /** A client that has sent Connect. */
