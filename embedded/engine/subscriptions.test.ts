@@ -227,12 +227,12 @@ describe("a client with very many live queries", () => {
 
   test("gets its turn although commits touch its queries without end", async () => {
     const many = subscribeToMany("busy");
-    let going = true;
+    const stop = new AbortController();
     const writing = (async (): Promise<void> => {
-      while (going) await host.mutation("notes:append", { room: "busy" });
+      while (!stop.signal.aborted) await host.mutation("notes:append", { room: "busy" });
     })();
     const { results } = await many.refresh();
-    going = false;
+    stop.abort();
     await writing;
     expect(new Set([...results.values()].map(({ token }) => token)).size).toBe(1);
     many.close();

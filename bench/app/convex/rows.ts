@@ -63,15 +63,15 @@ export const newest = query({
   },
 });
 
-/** The first row of a group from `at` on. */
-export const following = query({
+/** The rows of a group from `at` on, one page of them. */
+export const page = query({
   args: position,
-  returns: v.union(v.number(), v.null()),
+  returns: v.array(v.number()),
   handler: async (ctx, { group, at }) => {
-    const row = await ctx.db
+    const rows = await ctx.db
       .query("rows")
       .withIndex("by_group_and_at", (range) => range.eq("group", group).gte("at", at))
-      .first();
-    return row?.at ?? null;
+      .take(PAGE_LENGTH);
+    return rows.map((row) => row.at);
   },
 });

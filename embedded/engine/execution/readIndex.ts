@@ -50,7 +50,7 @@ class IndexWatches<T> {
   addOwners(key: Uint8Array, owners: Set<T>): void {
     const text = textOf(key);
     for (const found of this.tree.search(new Interval(text, text))) {
-      const { high, owners: watching } = found as Watch<T>;
+      const { high, owners: watching } = found;
       // The tree's intervals are closed, ranges end before `high`.
       if (high === text) continue;
       for (const owner of watching) owners.add(owner);
