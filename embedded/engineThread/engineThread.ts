@@ -64,6 +64,7 @@ export class EngineThread {
   readonly #heapBytesMax: number;
   #nextId = 1;
   #ts: Timestamp;
+  #settledTs: Timestamp;
   #judging = false;
   #end: ThreadEnd | null = null;
 
@@ -74,6 +75,7 @@ export class EngineThread {
   ) {
     this.opened = first.opened;
     this.#ts = first.ts;
+    this.#settledTs = first.ts;
     this.#worker = worker;
     this.#stopwatch = stopwatch;
     this.#heapBytesMax = options.memoryMib === undefined ? Infinity : options.memoryMib * BYTES_PER_MIB;
@@ -106,6 +108,11 @@ export class EngineThread {
     return this.#ts;
   }
 
+  /** Timestamp up to which every subscription that a commit touched has heard of it. */
+  settledTs(): Timestamp {
+    return this.#settledTs;
+  }
+
   request<M extends Method>(method: M, args: Requests[M]["args"]): Promise<Requests[M]["answer"]> {
     return new Promise((resolve, reject) => {
       if (this.#end !== null) {
@@ -136,7 +143,7 @@ export class EngineThread {
   }
 
   #receive(message: FromEngine): void {
-    if ("ts" in message && message.ts > this.#ts) this.#ts = message.ts;
+    if ("ts" in message) this.#noteTs(message);
     switch (message.kind) {
       case "log":
         this.#listeners.log(message.record);
@@ -157,6 +164,12 @@ export class EngineThread {
       case "refused":
         break;
     }
+  }
+
+  #noteTs({ kind, ts }: Extract<FromEngine, { ts: Timestamp }>): void {
+    if (ts > this.#ts) this.#ts = ts;
+    // The engine tells all subscriptions of a commit before it answers anyone.
+    if (kind !== "stale") this.#settledTs = this.#ts;
   }
 
   #take(id: number): Waiting | undefined {
