@@ -66,6 +66,7 @@ export class EngineThread {
   #ts: Timestamp;
   #settledTs: Timestamp;
   #judging = false;
+  #gone = false;
   #end: ThreadEnd | null = null;
 
   private constructor(
@@ -115,7 +116,8 @@ export class EngineThread {
 
   request<M extends Method>(method: M, args: Requests[M]["args"]): Promise<Requests[M]["answer"]> {
     return new Promise((resolve, reject) => {
-      if (this.#end !== null) {
+      // Until it is gone, its end is still to come: whoever asks again at once would find the same thread.
+      if (this.#end !== null && this.#gone) {
         reject(new ThreadEnded(this.#end));
         return;
       }
@@ -180,6 +182,7 @@ export class EngineThread {
 
   #exited(): void {
     clearInterval(this.#watch);
+    this.#gone = true;
     this.#end ??= { kind: "broken", error: new Error("the engine's thread ended by itself") };
     this.#listeners.onEnd(this.#end);
     for (const { reject } of this.#waiting.values()) reject(new ThreadEnded(this.#end));

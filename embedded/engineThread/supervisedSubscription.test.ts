@@ -9,6 +9,7 @@ const QUERY: LiveQuery = { call: callOf("notes:texts"), journal: null };
 /** A subscription over a thread whose answers the test gives. */
 class Scene {
   readonly answers: ((refreshed: Refreshed) => void)[] = [];
+  readonly told: string[] = [];
   staleCount = 0;
   settledTs = 0n;
   readonly subscription: SupervisedSubscription;
@@ -16,7 +17,7 @@ class Scene {
   constructor() {
     const thread = {
       request: () => new Promise<never>((resolve) => this.answers.push(resolve as (value: unknown) => void)),
-      notify: () => undefined,
+      notify: ({ kind }: { kind: string }) => void this.told.push(kind),
       settledTs: () => this.settledTs,
     };
     const host = {
@@ -74,5 +75,13 @@ describe("a subscription over the engine's thread", () => {
     });
     expect(scene.staleCount).toBe(1);
     expect((await scene.refreshAt(6n)).ts).toBe(6n);
+  });
+
+  test("is closed once, however often it is asked to", async () => {
+    const scene = new Scene();
+    await scene.refreshAt(5n);
+    scene.subscription.close();
+    scene.subscription.close();
+    expect(scene.told).toEqual(["subscribe", "add", "unsubscribe"]);
   });
 });

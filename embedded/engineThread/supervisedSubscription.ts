@@ -69,6 +69,7 @@ export class SupervisedSubscription implements Subscription {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#fresh = false;
     this.#live.clear();
