@@ -1,5 +1,5 @@
 /**
- * Commands per second through official WebSocket clients, on a host of its own: `npm run bench:commands`.
+ * Commands per second through official WebSocket clients, on a host of its own: `npm run bench -- commands`.
  * One client, then 32 (in one organisation, then in 32), each sending its next command when the last resolved.
  * The ratios are what to compare between machines.
  */
@@ -8,8 +8,8 @@ import { ConvexClient } from "convex/browser";
 import { api } from "../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "../tests/support/hostBackend.ts";
 import { committed, defineService, foundOrganization, HOUR_MS, key } from "../tests/support/scene.ts";
+import { measureLoops, type Measured } from "./loops.ts";
 
-const DURATION_MS = Number(process.env["BENCH_SECONDS"] ?? "8") * 1_000;
 const WARM_UP = 20;
 
 type Writer = { client: ConvexClient; serviceId: string };
@@ -32,59 +32,47 @@ async function request({ client, serviceId }: Writer): Promise<void> {
   committed(await client.mutation(api.commands.bookings.request, args));
 }
 
-type Measured = { perSecond: number; medianMs: number; p99Ms: number };
-
-async function measure(writers: readonly Writer[]): Promise<Measured> {
+async function measure(writers: readonly Writer[], seconds: number): Promise<Measured> {
   for (const writer of writers) await request(writer);
   for (let index = 0; index < WARM_UP; index += 1) await Promise.all(writers.map(request));
-  const latencies: number[] = [];
-  const begin = performance.now();
-  const end = begin + DURATION_MS;
-  await Promise.all(
-    writers.map(async (writer) => {
-      for (let now = performance.now(); now < end;) {
-        await request(writer);
-        const done = performance.now();
-        latencies.push(done - now);
-        now = done;
-      }
-    }),
+  return await measureLoops(
+    writers.map((writer) => () => request(writer)),
+    seconds,
   );
-  const elapsed = (performance.now() - begin) / 1_000;
-  latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0;
-  return { perSecond: latencies.length / elapsed, medianMs: at(0.5), p99Ms: at(0.99) };
 }
 
-const backend = await openHostBackend({ DAYBOOK_RATE_LIMIT_PERCENT: "100000" });
-const table = new Table({
-  head: ["clients", "organisations", "commands/s", "× one client", "median ms", "p99 ms"],
-});
-let baseline = 0;
-for (const [clients, organizations] of [
-  [1, 1],
-  [32, 1],
-  [32, 32],
-] as const) {
-  const places = await Promise.all(
-    Array.from({ length: organizations }, () => organizationWithService(backend)),
-  );
-  const writers = Array.from({ length: clients }, (_, index) => {
-    const place = places[index % organizations];
-    if (place === undefined) throw new Error("no organisation");
-    return connect(backend, place);
+/** Measures each number of clients for `seconds`, and prints the table. */
+export async function benchCommands(seconds: number): Promise<void> {
+  const backend = await openHostBackend({ DAYBOOK_RATE_LIMIT_PERCENT: "100000" });
+  const table = new Table({
+    head: ["clients", "organisations", "commands/s", "× one client", "median ms", "p99 ms"],
   });
-  const { perSecond, medianMs, p99Ms } = await measure(writers);
-  if (baseline === 0) baseline = perSecond;
-  table.push([
-    clients,
-    organizations,
-    perSecond.toFixed(0),
-    (perSecond / baseline).toFixed(2),
-    medianMs.toFixed(1),
-    p99Ms.toFixed(1),
-  ]);
-  await Promise.all(writers.map(({ client }) => client.close()));
+  let baseline = 0;
+  for (const [clients, organizations] of [
+    [1, 1],
+    [32, 1],
+    [32, 32],
+  ] as const) {
+    const places = await Promise.all(
+      Array.from({ length: organizations }, () => organizationWithService(backend)),
+    );
+    const writers = Array.from({ length: clients }, (_, index) => {
+      const place = places[index % organizations];
+      if (place === undefined) throw new Error("no organisation");
+      return connect(backend, place);
+    });
+    const { perSecond, p50Ms, p99Ms } = await measure(writers, seconds);
+    if (baseline === 0) baseline = perSecond;
+    table.push([
+      clients,
+      organizations,
+      perSecond.toFixed(0),
+      (perSecond / baseline).toFixed(2),
+      p50Ms.toFixed(1),
+      p99Ms.toFixed(1),
+    ]);
+    await Promise.all(writers.map(({ client }) => client.close()));
+  }
+  process.stdout.write(`${table.toString()}\n`);
+  await backend.close();
 }
-process.stdout.write(`${table.toString()}\n`);
-await backend.close();

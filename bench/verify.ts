@@ -1,5 +1,5 @@
 /**
- * Speed and memory of the auditor: `node bench/verify.ts [events]` writes a made-up ledger to a temporary file
+ * Speed and memory of the auditor: `npm run bench -- verify` writes a made-up ledger to a temporary file
  * and verifies it as `npm run audit -- verify --bundle` does. Memory is flat when the ratio stays near 1.
  */
 import { spawnSync } from "node:child_process";
@@ -13,16 +13,9 @@ import { nodeSha256 } from "../audit/nodeSha256.ts";
 import { formatEntry, formatManifest } from "../ledger/bundle.ts";
 import { chainEvents, endlessDrafts, SAMPLE_ORG_ID } from "../ledger/testing/sampleLedger.ts";
 
-const EVENTS_DEFAULT = 200_000;
-const EVENTS_LEAST = 100;
+const MAIN = join(import.meta.dirname, "main.ts");
 const LINES_PER_WRITE = 1000;
 const MEBIBYTE = 1024 * 1024;
-
-function parseCount(argument: string | undefined): number {
-  const count = argument === undefined ? EVENTS_DEFAULT : Number(argument);
-  if (Number.isSafeInteger(count) && count >= EVENTS_LEAST) return count;
-  throw new Error(`Give the number of events, at least ${EVENTS_LEAST}.`);
-}
 
 /** The manifest comes first and holds the last hash, so the chain is walked once before it is written. */
 function* bundleLines(count: number): Generator<string, void> {
@@ -65,7 +58,8 @@ async function measure(file: string): Promise<Measured> {
   return { seconds, peakAtTenthBytes, peakBytes };
 }
 
-async function verifyOnly(file: string, count: number): Promise<void> {
+/** Verifies a ledger of `count` events, and prints what that took. */
+export async function verifyOnly(file: string, count: number): Promise<void> {
   const { size } = await stat(file);
   const { seconds, peakAtTenthBytes, peakBytes } = await measure(file);
   const mebibytes = (bytes: number) => `${(bytes / MEBIBYTE).toFixed(0)} MiB`;
@@ -76,24 +70,17 @@ async function verifyOnly(file: string, count: number): Promise<void> {
   console.log(`ratio                ${(peakBytes / peakAtTenthBytes).toFixed(2)}`);
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const [first, file] = args;
-  if (first === "--file" && file !== undefined) {
-    await verifyOnly(file, parseCount(args[2]));
-    return;
-  }
-  const count = parseCount(first);
+/** Makes a ledger of `count` events up and verifies it. */
+export async function benchVerify(count: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "daybook-bench-"));
   try {
     const bundle = join(folder, "ledger.ndjson");
     await pipeline(blocks(bundleLines(count)), createWriteStream(bundle));
     // A process of its own: what generating the ledger left behind would hide what verifying it needs.
-    const options = [import.meta.filename, "--file", bundle, String(count)];
+    const options = [MAIN, "verify", "--file", bundle, "--events", String(count)];
     const { status } = spawnSync(process.execPath, options, { stdio: "inherit" });
     process.exitCode = status ?? 1;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-await main(process.argv.slice(2));

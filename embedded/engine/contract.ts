@@ -48,7 +48,10 @@ export type LiveQuery = { call: Call; journal: string | null };
 export interface Subscription {
   add(queryId: number, query: LiveQuery): void;
   remove(queryId: number): void;
-  /** Brings every query up to date and returns all of them with the snapshot's timestamp. */
+  /**
+   * Brings every query up to date and returns the snapshot's timestamp with those that were evaluated anew since the
+   * last refresh; the results of the others still stand.
+   */
   refresh(): Promise<{ ts: Timestamp; results: ReadonlyMap<number, QueryResult> }>;
   close(): void;
 }

@@ -41,6 +41,8 @@ export const HOST_LIMITS = {
   mutationsPerCommitMax: 64,
   commitGroupTimeMs: 50,
   readsBetweenCommitsMax: 64,
+  /** One client's live queries are evaluated for so long at a time; then it is the others' turn. */
+  refreshSliceMs: 10,
   cachedQueriesMax: 512,
   /** A cached result that looked at the clock is not handed to newcomers after this. */
   clockResultAgeMaxMs: 5_000,

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { callOf, openFixture, removeDataDirs, user, valueOf, type TestEngine } from "./testing/testEngine.ts";
+import type { Identity, Subscription } from "./contract.ts";
+import {
+  ADMIN,
+  callOf,
+  openFixture,
+  removeDataDirs,
+  user,
+  valueOf,
+  type TestEngine,
+} from "./testing/testEngine.ts";
 
 let host: TestEngine;
 
@@ -142,6 +151,104 @@ describe("a set of live queries", () => {
     watched.close();
     await host.mutation("notes:add", { room: "closed", text: "x" });
     expect(watched.staleCount).toBe(0);
+  });
+});
+
+describe("a result that many subscribe to", () => {
+  const evaluations = (room: string): number =>
+    host.logged.filter(({ message }) => message.includes(`evaluated ${room}`)).length;
+
+  test.each([
+    ["of the same caller", (): Identity => user("ann")],
+    ["of as many callers, none of whom it looks at", (index: number): Identity => user(`caller ${index}`)],
+  ])("is computed once for each commit: subscribers %s", async (room, caller) => {
+    const watched = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => host.watch("notes:announced", { room }, caller(index))),
+    );
+    expect(evaluations(room)).toBe(1);
+    for (const text of ["one", "two", "three"]) {
+      const before = evaluations(room);
+      await host.mutation("notes:add", { room, text });
+      const seen = await Promise.all(watched.map((each) => each.refresh()));
+      expect(seen.every((texts) => (texts as string[]).at(-1) === text)).toBe(true);
+      expect(evaluations(room)).toBe(before + 1);
+    }
+    for (const each of watched) each.close();
+  });
+
+  test("is each caller's own again as soon as the query looks at its caller, and stays live", async () => {
+    const room = "turning private";
+    const callers = ["ann", "bob", "cleo"];
+    const watched = await Promise.all(
+      callers.map((subject) => host.watch("notes:announced", { room }, user(subject))),
+    );
+    const privateNote = (await host.mutation("notes:add", { room, text: "private" })) as string;
+    expect(watched.map(({ staleCount }) => staleCount)).toEqual([1, 1, 1]);
+    expect(await Promise.all(watched.map((each) => each.refresh()))).toEqual(callers);
+    expect(await host.query("notes:announced", { room }, { identity: user("dora") })).toBe("dora");
+    await host.mutation("notes:remove", { id: privateNote });
+    expect(await Promise.all(watched.map((each) => each.refresh()))).toEqual([[], [], []]);
+    for (const each of watched) each.close();
+  });
+
+  test("is not shown to callers from outside when an admin asked first", async () => {
+    expect(await host.query("notes:announced", { room: "inside" }, { identity: ADMIN })).toEqual([]);
+    expect(await host.query("notes:announced", { room: "inside" })).toEqual([]);
+    expect(evaluations("inside")).toBe(2);
+  });
+});
+
+describe("a client with very many live queries", () => {
+  const COUNT = 2_000;
+
+  function subscribeToMany(room: string): Subscription {
+    const subscription = host.engine.subscribe(() => undefined);
+    for (let tag = 0; tag < COUNT; tag += 1) {
+      subscription.add(tag, { call: callOf("notes:announced", { room, tag }), journal: null });
+    }
+    return subscription;
+  }
+
+  test("gives way to others, and still sees one snapshot", async () => {
+    const order: string[] = [];
+    const many = subscribeToMany("patient");
+    const refreshed = many.refresh().finally(() => order.push("many"));
+    await host.query("notes:texts", { room: "impatient" });
+    order.push("query");
+    await host.mutation("notes:add", { room: "patient", text: "between" });
+    order.push("mutation");
+    const { results, ts } = await refreshed;
+    expect(order).toEqual(["query", "mutation", "many"]);
+    expect(ts).toBe(host.engine.latestTs());
+    const values = [...results.values()].map(({ outcome }) => valueOf(outcome));
+    expect(values).toEqual(Array.from({ length: COUNT }, () => ["between"]));
+    many.close();
+  });
+
+  test("gets its turn although commits touch its queries without end", async () => {
+    const many = subscribeToMany("busy");
+    const stop = new AbortController();
+    const writing = (async (): Promise<void> => {
+      while (!stop.signal.aborted) await host.mutation("notes:append", { room: "busy" });
+    })();
+    const { results } = await many.refresh();
+    stop.abort();
+    await writing;
+    expect(new Set([...results.values()].map(({ token }) => token)).size).toBe(1);
+    many.close();
+  });
+
+  test("is told only what was evaluated anew", async () => {
+    const rooms = ["told 0", "told 1", "told 2"];
+    const subscription = host.engine.subscribe(() => undefined);
+    for (const [queryId, room] of rooms.entries()) {
+      subscription.add(queryId, { call: callOf("notes:announced", { room }), journal: null });
+    }
+    expect([...(await subscription.refresh()).results.keys()]).toEqual([0, 1, 2]);
+    await host.mutation("notes:add", { room: "told 1", text: "x" });
+    expect([...(await subscription.refresh()).results.keys()]).toEqual([1]);
+    expect([...(await subscription.refresh()).results.keys()]).toEqual([]);
+    subscription.close();
   });
 });
 

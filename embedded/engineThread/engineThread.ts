@@ -64,7 +64,9 @@ export class EngineThread {
   readonly #heapBytesMax: number;
   #nextId = 1;
   #ts: Timestamp;
+  #settledTs: Timestamp;
   #judging = false;
+  #gone = false;
   #end: ThreadEnd | null = null;
 
   private constructor(
@@ -74,6 +76,7 @@ export class EngineThread {
   ) {
     this.opened = first.opened;
     this.#ts = first.ts;
+    this.#settledTs = first.ts;
     this.#worker = worker;
     this.#stopwatch = stopwatch;
     this.#heapBytesMax = options.memoryMib === undefined ? Infinity : options.memoryMib * BYTES_PER_MIB;
@@ -106,9 +109,15 @@ export class EngineThread {
     return this.#ts;
   }
 
+  /** Timestamp up to which every subscription that a commit touched has heard of it. */
+  settledTs(): Timestamp {
+    return this.#settledTs;
+  }
+
   request<M extends Method>(method: M, args: Requests[M]["args"]): Promise<Requests[M]["answer"]> {
     return new Promise((resolve, reject) => {
-      if (this.#end !== null) {
+      // Until it is gone, its end is still to come: whoever asks again at once would find the same thread.
+      if (this.#end !== null && this.#gone) {
         reject(new ThreadEnded(this.#end));
         return;
       }
@@ -136,7 +145,7 @@ export class EngineThread {
   }
 
   #receive(message: FromEngine): void {
-    if ("ts" in message && message.ts > this.#ts) this.#ts = message.ts;
+    if ("ts" in message) this.#noteTs(message);
     switch (message.kind) {
       case "log":
         this.#listeners.log(message.record);
@@ -159,6 +168,12 @@ export class EngineThread {
     }
   }
 
+  #noteTs({ kind, ts }: Extract<FromEngine, { ts: Timestamp }>): void {
+    if (ts > this.#ts) this.#ts = ts;
+    // The engine tells all subscriptions of a commit before it answers anyone.
+    if (kind !== "stale") this.#settledTs = this.#ts;
+  }
+
   #take(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
@@ -167,6 +182,7 @@ export class EngineThread {
 
   #exited(): void {
     clearInterval(this.#watch);
+    this.#gone = true;
     this.#end ??= { kind: "broken", error: new Error("the engine's thread ended by itself") };
     this.#listeners.onEnd(this.#end);
     for (const { reject } of this.#waiting.values()) reject(new ThreadEnded(this.#end));

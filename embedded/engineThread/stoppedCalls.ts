@@ -28,6 +28,10 @@ export class StoppedCalls {
     return error;
   }
 
+  get isEmpty(): boolean {
+    return this.#stopped.size === 0;
+  }
+
   /** What to refuse a call with, or null. */
   errorFor({ componentPath, path, args }: Call): PlatformError | null {
     if (this.#stopped.size === 0) return null;

@@ -115,7 +115,11 @@ export class SupervisedEngine implements Engine {
   subscribe(onStale: () => void): Subscription {
     const number = this.#nextSubscription;
     this.#nextSubscription += 1;
-    const host = { thread: () => this.#asked(), stoppedResult: (call: Call) => this.#stoppedResult(call) };
+    const host = {
+      thread: () => this.#asked(),
+      anyStopped: () => !this.#stopped.isEmpty,
+      stoppedResult: (call: Call) => this.#stoppedResult(call),
+    };
     const onClose = (): void => {
       this.#subscriptions.delete(number);
     };

@@ -1,10 +1,15 @@
 /** A client's set of live queries, carried over from one engine thread to the next. */
-import type { Call, LiveQuery, QueryResult, Subscription, Timestamp } from "../engine/contract.ts";
+import type { Call, LiveQuery, QueryResult, Subscription } from "../engine/contract.ts";
 import { ThreadEnded, type EngineThread } from "./engineThread.ts";
+import type { Refreshed } from "./messages.ts";
+
+type Thread = Pick<EngineThread, "request" | "notify" | "settledTs">;
 
 export type SubscriptionHost = {
   /** The present thread, or the next one when it is being started. */
-  thread: () => Promise<EngineThread>;
+  thread: () => Promise<Thread>;
+  /** Whether any call was stopped and is not run for now. */
+  anyStopped: () => boolean;
   /** The result of a call that was stopped and is not run for now, or null. */
   stoppedResult: (call: Call) => QueryResult | null;
 };
@@ -18,9 +23,11 @@ export class SupervisedSubscription implements Subscription {
   readonly #live = new Map<number, LiveQuery>();
   /** Queries that the present thread knows. */
   readonly #known = new Set<number>();
-  #thread: EngineThread | null = null;
-  /** True from a refresh until the first commit that touches it. */
+  #thread: Thread | null = null;
+  /** True from a refresh until the first commit that touches it, or the next query. */
   #fresh = false;
+  /** A commit touched it while a refresh was on its way. */
+  #touchedMeanwhile = false;
   #closed = false;
 
   constructor(
@@ -44,14 +51,16 @@ export class SupervisedSubscription implements Subscription {
     this.#forget(queryId);
   }
 
-  async refresh(): Promise<{ ts: Timestamp; results: ReadonlyMap<number, QueryResult> }> {
+  async refresh(): Promise<Refreshed> {
     for (;;) {
       const thread = await this.#host.thread();
       const stopped = this.#bringUp(thread);
+      // Nothing that it watches has changed, as far as any call could have been answered.
+      if (this.#fresh) return { ts: thread.settledTs(), results: stopped };
+      this.#touchedMeanwhile = false;
       try {
         const { ts, results } = await thread.request("refresh", [this.#number]);
-        this.#fresh = !this.#closed;
-        this.#keepJournals(results);
+        this.#refreshed(results);
         return { ts, results: stopped.size === 0 ? results : new Map([...results, ...stopped]) };
       } catch (error) {
         if (!(error instanceof ThreadEnded) || error.end.kind === "closed") throw error;
@@ -60,6 +69,7 @@ export class SupervisedSubscription implements Subscription {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#fresh = false;
     this.#live.clear();
@@ -70,6 +80,7 @@ export class SupervisedSubscription implements Subscription {
 
   /** The engine says that the last refresh is out of date. */
   stale(): void {
+    this.#touchedMeanwhile = true;
     if (!this.#fresh) return;
     this.#fresh = false;
     this.#onStale();
@@ -83,13 +94,15 @@ export class SupervisedSubscription implements Subscription {
   }
 
   /** Tells the thread of every query that it does not know, and returns the results of those it is spared. */
-  #bringUp(thread: EngineThread): Map<number, QueryResult> {
+  #bringUp(thread: Thread): Map<number, QueryResult> {
     if (this.#thread !== thread) {
       this.#thread = thread;
+      this.#fresh = false;
       this.#known.clear();
       thread.notify({ kind: "subscribe", subscription: this.#number });
     }
     const stopped = new Map<number, QueryResult>();
+    if (this.#known.size === this.#live.size && !this.#host.anyStopped()) return stopped;
     for (const [queryId, query] of this.#live) {
       const result = this.#host.stoppedResult(query.call);
       if (result !== null) {
@@ -97,6 +110,7 @@ export class SupervisedSubscription implements Subscription {
         this.#forget(queryId);
       } else if (!this.#known.has(queryId)) {
         this.#known.add(queryId);
+        this.#fresh = false;
         thread.notify({ kind: "add", subscription: this.#number, queryId, query });
       }
     }
@@ -108,11 +122,14 @@ export class SupervisedSubscription implements Subscription {
     this.#thread?.notify({ kind: "remove", subscription: this.#number, queryId });
   }
 
-  /** A page keeps its bounds when another thread goes on with it. */
-  #keepJournals(results: ReadonlyMap<number, QueryResult>): void {
+  #refreshed(results: Refreshed["results"]): void {
+    // A page keeps its bounds when another thread goes on with it.
     for (const [queryId, { journal }] of results) {
       const query = this.#live.get(queryId);
       if (query !== undefined) this.#live.set(queryId, { ...query, journal });
     }
+    this.#fresh = !this.#closed;
+    // The commit may have come after what this answer shows.
+    if (this.#touchedMeanwhile) this.stale();
   }
 }

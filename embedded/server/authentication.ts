@@ -96,7 +96,12 @@ export class Authenticator {
 
   /** Whether a token that was verified earlier would be refused by now. */
   hasExpired(identity: Identity): boolean {
-    return identity.kind === "user" && this.#nowMs() >= identity.expiresAtMs;
+    return this.msUntilExpiry(identity) <= 0;
+  }
+
+  /** Infinity for a caller without a token. */
+  msUntilExpiry(identity: Identity): number {
+    return identity.kind === "user" ? identity.expiresAtMs - this.#nowMs() : Infinity;
   }
 
   #adminFromHeader(credentials: string): Identity {

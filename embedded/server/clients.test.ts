@@ -133,7 +133,7 @@ describe("signing in", () => {
     expect(asked.slice(0, 2)).toEqual([false, true]);
   });
 
-  test("an expired token gets no more data on an open socket; the client signs in anew and goes on", async () => {
+  test("a token expires on an open socket where nothing happens; the client signs in anew and goes on", async () => {
     const issuer = await startIssuer();
     const host = await hosts.start({ DAYBOOK_AUTH_ISSUER: issuer.url, DAYBOOK_AUTH_AUDIENCE: "test" });
     const client = clientOf(host);
@@ -146,10 +146,9 @@ describe("signing in", () => {
     expect(await callerOf(client, (caller) => caller !== null)).toBe(`${issuer.url}|alice`);
     const callers: (string | null)[] = [];
     client.onUpdate(whoami, {}, (caller) => callers.push(caller));
-    while (Date.now() < (nowS + 5) * 1000) await new Promise((resolve) => setTimeout(resolve, 100));
     renew = true;
     callers.length = 0;
-    await clientOf(host).mutation(add, { text: "a change that makes it run again" });
+    // Nothing is written meanwhile: the host tells the client when its time is up.
     expect(await callerOf(client, (caller) => caller !== `${issuer.url}|alice`)).toBe(
       `${issuer.url}|renewed`,
     );

@@ -15,9 +15,10 @@ export class RawClient {
   #watchers: (() => void)[] = [];
   #taken = 0;
 
-  private constructor(host: Host, sessionId: string, headers: Record<string, string>) {
+  /** Takes a socket that is not open yet. */
+  constructor(socket: WebSocket, sessionId: string = randomUUID()) {
     this.sessionId = sessionId;
-    this.socket = new WebSocket(`${host.url.replace("http", "ws")}/api/1.48.0/sync`, { headers });
+    this.socket = socket;
     this.socket.on("message", (data: Buffer) => {
       this.received.push(JSON.parse(data.toString("utf8")) as ServerMessage);
       this.#wake();
@@ -35,12 +36,18 @@ export class RawClient {
     host: Host,
     { sessionId = randomUUID(), headers = {} }: { sessionId?: string; headers?: Record<string, string> } = {},
   ): Promise<RawClient> {
-    const client = new RawClient(host, sessionId, headers);
-    await new Promise<void>((resolve, reject) => {
-      client.socket.on("open", resolve);
-      client.socket.on("error", reject);
-    });
+    const url = `${host.url.replace("http", "ws")}/api/1.48.0/sync`;
+    const client = new RawClient(new WebSocket(url, { headers }), sessionId);
+    await client.opened();
     return client;
+  }
+
+  /** Resolves when the socket is open; rejects when the upgrade is refused. */
+  async opened(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.socket.on("open", resolve);
+      this.socket.on("error", reject);
+    });
   }
 
   /** Opens and sends Connect. */
@@ -50,15 +57,20 @@ export class RawClient {
     options: { sessionId?: string } = {},
   ): Promise<RawClient> {
     const client = await RawClient.open(host, options);
-    client.send({
+    client.greet(fields);
+    return client;
+  }
+
+  /** Sends Connect. */
+  greet(fields: Record<string, unknown> = {}): void {
+    this.send({
       type: "Connect",
-      sessionId: client.sessionId,
+      sessionId: this.sessionId,
       connectionCount: 0,
       lastCloseReason: "InitialConnect",
       clientTs: Date.now(),
       ...fields,
     });
-    return client;
   }
 
   send(message: unknown): void {

@@ -48,7 +48,7 @@ export class SyncServer {
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new SyncSession(webSocket, this.#parts);
+      const session = new SyncSession(webSocket, socket, this.#parts);
       this.#sessions.add(session);
       webSocket.on("close", () => this.#sessions.delete(session));
     });

@@ -10,14 +10,16 @@
  * Anything malformed ends this socket only: FatalError when the client must not come back with the same
  * message, a close with a reason when it should reconnect.
  */
+import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { Engine, Identity, Outcome } from "../engine/contract.ts";
+import type { Engine, Identity, Outcome, Timestamp } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
 import { makeCall, type Presentation } from "./functionCalls.ts";
 import { HttpProblem, newRequestId, type Report } from "./httpExchange.ts";
 import { MalformedJson, parseJsonText } from "./json.ts";
 import { LiveQueries } from "./liveQueries.ts";
+import type { Log } from "./logging.ts";
 import { Outbox } from "./outbox.ts";
 import {
   authError,
@@ -34,14 +36,20 @@ import { TaskQueue } from "./taskQueue.ts";
 
 const PING_INTERVAL_MS = 15_000;
 const SILENCE_MAX_MS = 120_000;
-/** Received messages that may wait before the socket is no longer read. */
+/** Received messages that may wait before the socket is no longer read, and their bytes. */
 const INBOX_MAX = 64;
+const INBOX_BYTES_MAX = 8 * 1024 * 1024;
+/** Arguments of the calls that wait for their turn. */
+const CALLS_BYTES_MAX = 32 * 1024 * 1024;
+/** Longer ones a timer would take for none. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export type SyncParts = {
   engine: Engine;
   authenticator: Authenticator;
   presentation: Presentation;
   report: Report;
+  log: Log;
   onTransition: () => void;
 };
 
@@ -51,30 +59,41 @@ export class SyncSession {
   readonly #parts: SyncParts;
   readonly #outbox: Outbox;
   readonly #queries: LiveQueries;
-  readonly #mutations = new TaskQueue({ concurrency: 1, waitingMax: 1_000 });
-  readonly #actions = new TaskQueue({ concurrency: 64, waitingMax: 1_000 });
+  readonly #mutations = new TaskQueue({
+    concurrency: 1,
+    waitingMax: 1_000,
+    waitingBytesMax: CALLS_BYTES_MAX,
+  });
+  readonly #actions = new TaskQueue({
+    concurrency: 64,
+    waitingMax: 1_000,
+    waitingBytesMax: CALLS_BYTES_MAX,
+  });
   readonly #heartbeat: NodeJS.Timeout;
 
   #inbox: string[] = [];
+  #inboxBytes = 0;
   #handling = false;
   #sessionId: string | undefined;
   #clockSkewMs: number | undefined;
   #identity: Identity = { kind: "anonymous" };
+  #expiry: NodeJS.Timeout | undefined;
   /** Newest versions that the client has told. */
   #client = { querySet: 0, identity: 0 };
   /** Where the last Transition ended. */
   #sent: StateVersion = { querySet: 0, identity: 0, ts: 0n };
   #updateWanted = false;
   #updating = false;
-  /** A mutation was answered and its Transition has not been sent. */
-  #transitionOwed = false;
+  /** Commit of the newest mutation that was answered and whose Transition has not been sent. */
+  #owedTs: Timestamp | undefined;
   #ended = false;
   #heardAtMs = Date.now();
 
-  constructor(socket: WebSocket, parts: SyncParts) {
+  /** `stream` is what the socket reads from and writes to. */
+  constructor(socket: WebSocket, stream: Duplex, parts: SyncParts) {
     this.#socket = socket;
     this.#parts = parts;
-    this.#outbox = new Outbox(socket);
+    this.#outbox = new Outbox(socket, stream);
     const subscription = parts.engine.subscribe(() => {
       this.#wantUpdate();
     });
@@ -126,8 +145,10 @@ export class SyncSession {
       this.#fatal("messages must be text");
       return;
     }
-    this.#inbox.push(String(data));
-    if (this.#inbox.length >= INBOX_MAX) this.#socket.pause();
+    const text = String(data);
+    this.#inbox.push(text);
+    this.#inboxBytes += text.length;
+    if (this.#inbox.length >= INBOX_MAX || this.#inboxBytes >= INBOX_BYTES_MAX) this.#socket.pause();
     void this.#handleInbox();
   }
 
@@ -137,6 +158,7 @@ export class SyncSession {
     for (let text = this.#inbox.shift(); text !== undefined; text = this.#inbox.shift()) {
       await this.#guarded(() => this.#handle(text));
       if (this.#ended) break;
+      this.#inboxBytes -= text.length;
       if (this.#inbox.length === 0 && this.#socket.isPaused) this.#socket.resume();
     }
     this.#handling = false;
@@ -216,7 +238,21 @@ export class SyncSession {
       return;
     }
     this.#client.identity = baseVersion + 1;
+    this.#watchExpiry();
     this.#wantUpdate();
+  }
+
+  /** A socket on which nothing happens ends with its token too. */
+  #watchExpiry(): void {
+    clearTimeout(this.#expiry);
+    const leftMs = this.#parts.authenticator.msUntilExpiry(this.#identity);
+    if (leftMs === Infinity) return;
+    this.#expiry = setTimeout(
+      () => {
+        if (this.#mayRunFor(this.#identity)) this.#watchExpiry();
+      },
+      Math.min(Math.max(leftMs, 0), TIMER_MS_MAX),
+    );
   }
 
   async #identityFrom(message: ClientMessageOf<"Authenticate">): Promise<Identity> {
@@ -237,15 +273,15 @@ export class SyncSession {
     const { requestId } = message;
     const call = makeCall({ ...message, path: message.udfPath }, identity, callId);
     const session = { sessionId: this.#sessionId ?? "", requestId };
-    await this.#mutations.add(async () => {
+    await this.#mutations.add(call.args.length, async () => {
       await this.#guarded(async () => {
         await this.#outbox.roomForResponse();
         if (!this.#mayRunFor(identity)) return;
         const outcome = await this.#parts.engine.mutation(call, session);
         const ids = { requestId, callId };
-        this.#outbox.send(response("MutationResponse", ids, outcome, this.#parts.presentation));
+        this.#sendResponse(response("MutationResponse", ids, outcome, this.#parts.presentation));
         if (!outcome.ok) return;
-        this.#transitionOwed = true;
+        this.#owedTs = outcome.ts;
         this.#wantUpdate();
       });
     });
@@ -255,15 +291,20 @@ export class SyncSession {
     const identity = this.#identity;
     const callId = newRequestId();
     const call = makeCall({ ...message, path: message.udfPath }, identity, callId);
-    await this.#actions.add(async () => {
+    await this.#actions.add(call.args.length, async () => {
       await this.#guarded(async () => {
         await this.#outbox.roomForResponse();
         if (!this.#mayRunFor(identity)) return;
         const outcome: Outcome = await this.#parts.engine.action(call);
         const ids = { requestId: message.requestId, callId };
-        this.#outbox.send(response("ActionResponse", ids, outcome, this.#parts.presentation));
+        this.#sendResponse(response("ActionResponse", ids, outcome, this.#parts.presentation));
       });
     });
+  }
+
+  #sendResponse(text: string): void {
+    this.#outbox.send(text);
+    this.#endIfUnread();
   }
 
   #wantUpdate(): void {
@@ -290,18 +331,18 @@ export class SyncSession {
     const identity = this.#identity;
     const start = this.#sent;
     const newest = { ...this.#client };
-    const owed = this.#transitionOwed;
-    this.#transitionOwed = false;
     if (!this.#mayRunFor(identity)) return;
     const { ts, modifications } = await this.#queries.update(identity);
     // Data must not reach a caller whose token ran out while it was computed.
     if (!this.#mayRunFor(identity)) return;
     const versionsChanged = newest.querySet !== start.querySet || newest.identity !== start.identity;
-    if (modifications.length === 0 && !versionsChanged && !owed) return;
+    if (modifications.length === 0 && !versionsChanged && this.#owedTs === undefined) return;
     this.#sent = { ...newest, ts };
+    if (this.#owedTs !== undefined && ts >= this.#owedTs) this.#owedTs = undefined;
     const clock = { nowMs: Date.now(), clockSkewMs: this.#clockSkewMs };
     this.#outbox.sendTransition(transition(start, this.#sent, modifications, clock));
     this.#parts.onTransition();
+    this.#endIfUnread();
   }
 
   /** False when the session is over; an expired token ends it, so that the client fetches a new one. */
@@ -320,8 +361,18 @@ export class SyncSession {
       this.#socket.terminate();
       return;
     }
+    if (this.#endIfUnread()) return;
     this.#outbox.send(ping);
     if (this.#outbox.isOpen) this.#socket.ping();
+  }
+
+  /** Whether the session is over. The close frame comes after what waits; a client that never gets there is cut off. */
+  #endIfUnread(): boolean {
+    const { trouble } = this.#outbox;
+    if (trouble === undefined || this.#ended) return this.#ended;
+    this.#parts.log({ level: "warn", component: "sync", message: `closing a WebSocket: ${trouble}` });
+    this.#end(1008, trouble);
+    return true;
   }
 
   /** An unexpected error is the host's fault: the client reconnects and sends again what was not answered. */
@@ -354,7 +405,9 @@ export class SyncSession {
   #release(): void {
     this.#ended = true;
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#expiry);
     this.#inbox = [];
+    this.#inboxBytes = 0;
     this.#mutations.clear();
     this.#actions.clear();
     this.#queries.close();

@@ -25,9 +25,9 @@ async function settle(): Promise<void> {
 }
 
 test("tasks start in order, no more at a time than allowed", async () => {
-  const queue = new TaskQueue({ concurrency: 2, waitingMax: 10 });
+  const queue = new TaskQueue({ concurrency: 2, waitingMax: 10, waitingBytesMax: 100 });
   const { started, task, end } = controlled();
-  for (const id of [1, 2, 3, 4]) await queue.add(task(id));
+  for (const id of [1, 2, 3, 4]) await queue.add(1, task(id));
   expect(started).toEqual([1, 2]);
   end(2);
   await settle();
@@ -35,12 +35,12 @@ test("tasks start in order, no more at a time than allowed", async () => {
 });
 
 test("a full queue accepts the next task only when one has started", async () => {
-  const queue = new TaskQueue({ concurrency: 1, waitingMax: 1 });
+  const queue = new TaskQueue({ concurrency: 1, waitingMax: 1, waitingBytesMax: 100 });
   const { task, end } = controlled();
-  await queue.add(task(1));
-  await queue.add(task(2));
+  await queue.add(1, task(1));
+  await queue.add(1, task(2));
   let accepted = false;
-  void queue.add(task(3)).then(() => (accepted = true));
+  void queue.add(1, task(3)).then(() => (accepted = true));
   await settle();
   expect(accepted).toBe(false);
   end(1);
@@ -49,10 +49,10 @@ test("a full queue accepts the next task only when one has started", async () =>
 });
 
 test("idle waits for what runs; cleared tasks never start", async () => {
-  const queue = new TaskQueue({ concurrency: 1, waitingMax: 10 });
+  const queue = new TaskQueue({ concurrency: 1, waitingMax: 10, waitingBytesMax: 100 });
   const { started, task, end } = controlled();
-  await queue.add(task(1));
-  await queue.add(task(2));
+  await queue.add(1, task(1));
+  await queue.add(1, task(2));
   queue.clear();
   let idle = false;
   void queue.idle().then(() => (idle = true));
@@ -61,4 +61,18 @@ test("idle waits for what runs; cleared tasks never start", async () => {
   end(1);
   await settle();
   expect([idle, started]).toEqual([true, [1]]);
+});
+
+test("a queue is full of few tasks that are large, and takes any task when nothing waits", async () => {
+  const queue = new TaskQueue({ concurrency: 1, waitingMax: 10, waitingBytesMax: 100 });
+  const { started, task, end } = controlled();
+  await queue.add(1, task(1));
+  await queue.add(500, task(2));
+  let accepted = false;
+  void queue.add(1, task(3)).then(() => (accepted = true));
+  await settle();
+  expect(accepted).toBe(false);
+  end(1);
+  await settle();
+  expect([accepted, started]).toEqual([true, [1, 2]]);
 });

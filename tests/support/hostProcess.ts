@@ -17,6 +17,13 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+export type HostOptions = {
+  /** Runs another convex/ folder than the repository's. */
+  functionsDir?: string;
+  /** Options of Node itself. */
+  nodeOptions?: readonly string[];
+};
+
 export class HostProcess {
   readonly url: string;
   readonly siteUrl: string;
@@ -25,24 +32,36 @@ export class HostProcess {
   output = "";
   #child: ChildProcess | undefined;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #command: readonly string[];
 
-  private constructor(port: number, sitePort: number, dataDir: string, environment: Record<string, string>) {
-    this.url = `http://127.0.0.1:${port}`;
-    this.siteUrl = `http://127.0.0.1:${sitePort}`;
+  private constructor(
+    ports: { api: number; site: number },
+    dataDir: string,
+    environment: Record<string, string>,
+    { functionsDir, nodeOptions = [] }: HostOptions,
+  ) {
+    this.url = `http://127.0.0.1:${ports.api}`;
+    this.siteUrl = `http://127.0.0.1:${ports.site}`;
     this.dataDir = dataDir;
+    const functions = functionsDir === undefined ? [] : ["--functions", functionsDir];
+    this.#command = [...nodeOptions, "embedded/main.ts", "start", ...functions];
     this.#environment = {
       DAYBOOK_ENV: "development",
-      PORT: String(port),
-      SITE_PORT: String(sitePort),
+      PORT: String(ports.api),
+      SITE_PORT: String(ports.site),
       DATA_DIR: dataDir,
       ...environment,
     };
   }
 
   /** Starts a host on new data. `environment` adds to or overrides its variables. */
-  static async launch(environment: Record<string, string> = {}): Promise<HostProcess> {
+  static async launch(
+    environment: Record<string, string> = {},
+    options: HostOptions = {},
+  ): Promise<HostProcess> {
     const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-host-"));
-    const host = new HostProcess(await freePort(), await freePort(), dataDir, environment);
+    const ports = { api: await freePort(), site: await freePort() };
+    const host = new HostProcess(ports, dataDir, environment, options);
     await host.start();
     return host;
   }
@@ -63,7 +82,7 @@ export class HostProcess {
   /** Another process on the same configuration, whatever comes of it. */
   spawn(environment: Record<string, string> = {}): ChildProcess {
     const { DAYBOOK_INVITATION_KEYS: _keys, DAYBOOK_FINGERPRINT_KEY: _key, ...inherited } = process.env;
-    const child = spawn(process.execPath, ["embedded/main.ts", "start"], {
+    const child = spawn(process.execPath, this.#command, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...inherited, ...this.#environment, ...environment },

@@ -129,6 +129,7 @@ export class FunctionRunner {
       request,
       logs,
       usedClock: false,
+      usedIdentity: false,
       abandoned: false,
       journal: journal ?? null,
       nextJournal: null,

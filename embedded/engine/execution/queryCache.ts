@@ -1,6 +1,12 @@
 /**
- * Results of queries, shared by every subscriber with the same call and identity, and dropped by the first commit
- * that touches a range they read. Evaluated only between commits, by the executor.
+ * Results of queries, and who shares them.
+ *
+ * A `CachedQuery` is one call by callers with the same identity. An `Evaluation` is one run of it: the result, which
+ * everyone who asks gets until a commit touches a range that it read. A run that looked neither at its caller nor at
+ * the clock would come out the same for every caller, so queries that differ in nothing but the caller share it too.
+ * That is decided anew at every run: the next one may look at its caller, and then it is that caller's alone.
+ *
+ * Evaluated only between commits, by the executor.
  */
 import { createHash } from "node:crypto";
 import type { Outcome, QueryResult } from "../contract.ts";
@@ -14,21 +20,40 @@ import { ReadIndex } from "./readIndex.ts";
 
 export type Subscriber = { stale: () => void };
 
+/** One run of a query. */
+class Evaluation {
+  readonly result: QueryResult;
+  readonly usedClock: boolean;
+  readonly atMs = Date.now();
+  /** Queries whose result this is. */
+  readonly queries = new Set<CachedQuery>();
+
+  constructor(result: QueryResult, usedClock: boolean) {
+    this.result = result;
+    this.usedClock = usedClock;
+  }
+}
+
 /** One query of one caller, with its result while that is valid. */
 export class CachedQuery {
   readonly key: string;
+  /** The same for every caller from outside, and for every admin. */
+  readonly callKey: string;
   readonly invocation: Invocation;
   readonly subscribers = new Set<Subscriber>();
   /** Null until evaluated, and again after a commit that touched it. */
-  result: QueryResult | null = null;
+  evaluation: Evaluation | null = null;
   journal: string | null;
-  usedClock = false;
-  evaluatedAtMs = 0;
 
-  constructor(key: string, invocation: Invocation) {
+  constructor(callKey: string, key: string, invocation: Invocation) {
+    this.callKey = callKey;
     this.key = key;
     this.invocation = invocation;
     this.journal = invocation.journal ?? null;
+  }
+
+  get result(): QueryResult | null {
+    return this.evaluation?.result ?? null;
   }
 }
 
@@ -50,7 +75,9 @@ export class QueryCache {
   private readonly queries = new Map<string, CachedQuery>();
   /** Without subscribers, in the order of last use. */
   private readonly unsubscribed = new Set<CachedQuery>();
-  private readonly reads = new ReadIndex<CachedQuery>();
+  /** Valid evaluations that are the same for every caller, by call. */
+  private readonly forEveryone = new Map<string, Evaluation>();
+  private readonly reads = new ReadIndex<Evaluation>();
 
   constructor(store: Store, runner: FunctionRunner, outcomes: OutcomeWriter) {
     this.store = store;
@@ -61,11 +88,13 @@ export class QueryCache {
   /** The shared entry of a query, new or known. */
   open(invocation: Invocation): CachedQuery {
     const { component, path, args, identity, journal, fromOutside } = invocation;
-    const caller = `${fromOutside ? "outside" : "inside"} ${resultIdentityKey(identity)}`;
-    const key = [component, path, args.text, caller, journal ?? ""].join("\0");
+    const callKey = [component, path, args.text, fromOutside ? "outside" : "inside", journal ?? ""].join(
+      "\0",
+    );
+    const key = `${callKey}\0${resultIdentityKey(identity)}`;
     let query = this.queries.get(key);
     if (query === undefined) {
-      query = new CachedQuery(key, invocation);
+      query = new CachedQuery(callKey, key, invocation);
       this.queries.set(key, query);
       this.unsubscribed.add(query);
       this.evict();
@@ -74,8 +103,10 @@ export class QueryCache {
   }
 
   subscribe(query: CachedQuery, subscriber: Subscriber): void {
-    const tooOld = Date.now() - query.evaluatedAtMs > HOST_LIMITS.clockResultAgeMaxMs;
-    if (query.result !== null && query.usedClock && tooOld) this.invalidate(query);
+    const { evaluation } = query;
+    if (evaluation?.usedClock === true && Date.now() - evaluation.atMs > HOST_LIMITS.clockResultAgeMaxMs) {
+      this.discard(evaluation);
+    }
     query.subscribers.add(subscriber);
     this.unsubscribed.delete(query);
   }
@@ -83,29 +114,27 @@ export class QueryCache {
   unsubscribe(query: CachedQuery, subscriber: Subscriber): void {
     query.subscribers.delete(subscriber);
     if (query.subscribers.size > 0) return;
-    if (query.result === null || this.queries.get(query.key) !== query) this.drop(query);
+    if (query.evaluation === null || this.queries.get(query.key) !== query) this.drop(query);
     else this.unsubscribed.add(query);
     this.evict();
   }
 
   /** The valid result for a single reader, or null: what looked at the clock is computed again. */
   current(query: CachedQuery): QueryResult | null {
-    if (query.usedClock) return null;
+    if (query.evaluation?.usedClock === true) return null;
     if (this.unsubscribed.delete(query)) this.unsubscribed.add(query);
     return query.result;
   }
 
-  /** Computes the result at the present snapshot. Only between commits. */
+  /** Gives the query a result at the present snapshot. Only between commits. */
   async evaluate(query: CachedQuery): Promise<QueryResult> {
-    const transaction = new Transaction(this.store, Date.now());
-    const result = await this.runner.run({ ...query.invocation, journal: query.journal }, transaction);
-    const outcome = this.outcomes.write(result);
-    query.journal = result.execution.nextJournal;
-    query.usedClock = result.execution.usedClock;
-    query.evaluatedAtMs = Date.now();
-    query.result = { outcome, journal: query.journal, token: tokenOf(outcome) };
-    this.reads.set(query, transaction.reads);
-    return query.result;
+    this.release(query);
+    const shared = query.journal === null ? this.forEveryone.get(query.callKey) : undefined;
+    const evaluation = shared ?? (await this.run(query));
+    query.evaluation = evaluation;
+    query.journal = evaluation.result.journal;
+    evaluation.queries.add(query);
+    return evaluation.result;
   }
 
   /** The result for a single reader, computed where there is no valid one. Only between commits. */
@@ -113,24 +142,52 @@ export class QueryCache {
     const known = this.current(query);
     if (known !== null) return known.outcome;
     // Subscribers' page bounds and clock are theirs; this reader's result must not disturb them.
-    const own = query.subscribers.size === 0 ? query : new CachedQuery(query.key, query.invocation);
+    const own =
+      query.subscribers.size === 0 ? query : new CachedQuery(query.callKey, query.key, query.invocation);
     const { outcome } = await this.evaluate(own);
-    if (own !== query) this.reads.remove(own);
+    if (own !== query) this.release(own);
     return outcome;
   }
 
   /** Drops what a commit touched and tells the subscribers. */
   afterCommit(touched: Touched): void {
-    for (const query of this.reads.touchedBy(touched)) this.invalidate(query);
+    for (const evaluation of this.reads.touchedBy(touched)) this.discard(evaluation);
+  }
+
+  private async run(query: CachedQuery): Promise<Evaluation> {
+    const transaction = new Transaction(this.store, Date.now());
+    const result = await this.runner.run({ ...query.invocation, journal: query.journal }, transaction);
+    const outcome = this.outcomes.write(result);
+    const { nextJournal, usedClock, usedIdentity } = result.execution;
+    const evaluation = new Evaluation({ outcome, journal: nextJournal, token: tokenOf(outcome) }, usedClock);
+    this.reads.set(evaluation, transaction.reads);
+    // A page has bounds of its own: those of its first reader.
+    const ofNobody = !usedIdentity && !usedClock && query.journal === null && nextJournal === null;
+    if (ofNobody) this.forEveryone.set(query.callKey, evaluation);
+    return evaluation;
+  }
+
+  private discard(evaluation: Evaluation): void {
+    for (const query of [...evaluation.queries]) this.invalidate(query);
   }
 
   private invalidate(query: CachedQuery): void {
-    query.result = null;
-    this.reads.remove(query);
+    this.release(query);
     // Its page bounds are those of the first reader; a newcomer gets a page of its own.
     if (query.journal !== (query.invocation.journal ?? null)) this.forget(query);
     if (query.subscribers.size === 0) this.drop(query);
     for (const subscriber of query.subscribers) subscriber.stale();
+  }
+
+  /** Takes its result from a query; a result that nobody has any more is not watched any longer. */
+  private release(query: CachedQuery): void {
+    const { evaluation } = query;
+    query.evaluation = null;
+    if (evaluation === null) return;
+    evaluation.queries.delete(query);
+    if (evaluation.queries.size > 0) return;
+    this.reads.remove(evaluation);
+    if (this.forEveryone.get(query.callKey) === evaluation) this.forEveryone.delete(query.callKey);
   }
 
   private forget(query: CachedQuery): void {
@@ -140,7 +197,7 @@ export class QueryCache {
   private drop(query: CachedQuery): void {
     this.forget(query);
     this.unsubscribed.delete(query);
-    this.reads.remove(query);
+    this.release(query);
   }
 
   private evict(): void {

@@ -1,88 +1,90 @@
 /**
  * Which live results a written key touches.
  *
- * All keys of a range share the longest common prefix of its bounds, so ranges are kept in buckets by index and
- * that prefix. A written key looks into the buckets of its own prefixes, as many as there are prefix lengths in
- * use, and compares bounds only there: an organisation's write never meets another organisation's queries.
+ * Every index has an interval tree of the ranges that were read from it. Looking up a written key takes time that
+ * grows with the logarithm of all ranges and with the ranges that hold the key, so what a commit costs does not
+ * depend on how many other queries are live, whether they read other organisations or other parts of the same one.
  */
+import { Interval, IntervalTree } from "@flatten-js/interval-tree";
 import type { Touched } from "../storage/store.ts";
 import type { ReadRange } from "../transaction/transaction.ts";
 
-type Entry<T> = { range: ReadRange; owner: T };
+/** One range of one index, and everyone who read exactly it. */
+type Watch<T> = { interval: Interval; high: string; owners: Set<T> };
 
-class IndexBuckets<T> {
-  private readonly buckets = new Map<string, Set<Entry<T>>>();
-  private readonly lengths = new Map<number, number>();
+/** Keys as text with one character for each byte: JavaScript compares such texts as the bytes compare. */
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}
 
-  add(prefix: string, entry: Entry<T>): void {
-    let bucket = this.buckets.get(prefix);
-    if (bucket === undefined) {
-      bucket = new Set();
-      this.buckets.set(prefix, bucket);
-      this.lengths.set(prefix.length, (this.lengths.get(prefix.length) ?? 0) + 1);
+class IndexWatches<T> {
+  private readonly tree = new IntervalTree<Watch<T>>();
+  private readonly byRange = new Map<string, Watch<T>>();
+
+  /** Returns the name of the range, for `remove`. */
+  add(range: ReadRange, owner: T): string {
+    const low = textOf(range.low);
+    const high = textOf(range.high);
+    const name = `${low.length} ${low}${high}`;
+    let watch = this.byRange.get(name);
+    if (watch === undefined) {
+      watch = { interval: new Interval(low, high), high, owners: new Set() };
+      this.byRange.set(name, watch);
+      this.tree.insert(watch.interval, watch);
     }
-    bucket.add(entry);
+    watch.owners.add(owner);
+    return name;
   }
 
-  remove(prefix: string, entry: Entry<T>): void {
-    const bucket = this.buckets.get(prefix);
-    if (bucket?.delete(entry) !== true || bucket.size > 0) return;
-    this.buckets.delete(prefix);
-    const left = (this.lengths.get(prefix.length) ?? 1) - 1;
-    if (left === 0) this.lengths.delete(prefix.length);
-    else this.lengths.set(prefix.length, left);
+  remove(name: string, owner: T): void {
+    const watch = this.byRange.get(name);
+    if (watch?.owners.delete(owner) !== true || watch.owners.size > 0) return;
+    this.byRange.delete(name);
+    this.tree.remove(watch.interval, watch);
   }
 
   get isEmpty(): boolean {
-    return this.buckets.size === 0;
+    return this.byRange.size === 0;
   }
 
-  *owners(key: Uint8Array): Generator<T> {
-    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
-    for (const length of this.lengths.keys()) {
-      if (length > text.length) continue;
-      for (const { range, owner } of this.buckets.get(text.slice(0, length)) ?? []) {
-        if (Buffer.compare(key, range.low) >= 0 && Buffer.compare(key, range.high) < 0) yield owner;
-      }
+  addOwners(key: Uint8Array, owners: Set<T>): void {
+    const text = textOf(key);
+    for (const found of this.tree.search(new Interval(text, text))) {
+      const { high, owners: watching } = found;
+      // The tree's intervals are closed, ranges end before `high`.
+      if (high === text) continue;
+      for (const owner of watching) owners.add(owner);
     }
   }
-}
-
-function commonPrefix(low: Uint8Array, high: Uint8Array): string {
-  let length = 0;
-  while (length < low.length && length < high.length && low[length] === high[length]) length += 1;
-  return Buffer.from(low.buffer, low.byteOffset, length).toString("latin1");
 }
 
 /** Ranges by what a write touches. */
 export class ReadIndex<T> {
-  private readonly indexes = new Map<number, IndexBuckets<T>>();
-  private readonly owned = new Map<T, { indexId: number; prefix: string; entry: Entry<T> }[]>();
+  private readonly indexes = new Map<number, IndexWatches<T>>();
+  private readonly owned = new Map<T, { indexId: number; name: string }[]>();
 
   /** Registers what `owner` read, in place of what it read before. */
   set(owner: T, ranges: readonly ReadRange[]): void {
     this.remove(owner);
     const kept = [];
     for (const range of ranges) {
+      const { indexId } = range;
       if (Buffer.compare(range.low, range.high) >= 0) continue;
-      const prefix = commonPrefix(range.low, range.high);
-      const entry = { range, owner };
-      let buckets = this.indexes.get(range.indexId);
-      if (buckets === undefined) {
-        buckets = new IndexBuckets();
-        this.indexes.set(range.indexId, buckets);
+      let watches = this.indexes.get(indexId);
+      if (watches === undefined) {
+        watches = new IndexWatches();
+        this.indexes.set(indexId, watches);
       }
-      buckets.add(prefix, entry);
-      kept.push({ indexId: range.indexId, prefix, entry });
+      kept.push({ indexId, name: watches.add(range, owner) });
     }
     this.owned.set(owner, kept);
   }
 
   remove(owner: T): void {
-    for (const { indexId, prefix, entry } of this.owned.get(owner) ?? []) {
-      const buckets = this.indexes.get(indexId);
-      buckets?.remove(prefix, entry);
-      if (buckets?.isEmpty === true) this.indexes.delete(indexId);
+    for (const { indexId, name } of this.owned.get(owner) ?? []) {
+      const watches = this.indexes.get(indexId);
+      watches?.remove(name, owner);
+      if (watches?.isEmpty === true) this.indexes.delete(indexId);
     }
     this.owned.delete(owner);
   }
@@ -91,11 +93,9 @@ export class ReadIndex<T> {
   touchedBy(touched: Touched): Set<T> {
     const owners = new Set<T>();
     for (const [indexId, keys] of touched) {
-      const buckets = this.indexes.get(indexId);
-      if (buckets === undefined) continue;
-      for (const key of keys) {
-        for (const owner of buckets.owners(key)) owners.add(owner);
-      }
+      const watches = this.indexes.get(indexId);
+      if (watches === undefined) continue;
+      for (const key of keys) watches.addOwners(key, owners);
     }
     return owners;
   }

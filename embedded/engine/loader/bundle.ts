@@ -15,7 +15,6 @@ const OPTIONS = {
   format: "iife",
   conditions: ["convex", "module"],
   logLevel: "silent",
-  keepNames: true,
   metafile: true,
   absWorkingDir: "/",
   define: { "process.env.NODE_ENV": '"production"' },

@@ -18,6 +18,8 @@ export type Execution = {
   logs: LogLines;
   /** A result that looked at the clock goes stale without any write. */
   usedClock: boolean;
+  /** A result that did not look at its caller is the same for every caller. */
+  usedIdentity: boolean;
   /** After a timeout nothing of it may touch the transaction any more. */
   abandoned: boolean;
   /** The end cursor of an earlier run, which keeps a page's bounds. */
@@ -40,7 +42,6 @@ export class FunctionCall {
   readonly kind: FunctionKind;
   readonly component: string;
   readonly path: string;
-  readonly identity: Identity;
   readonly execution: Execution;
   readonly depth: number;
   readonly nowMs: number;
@@ -48,6 +49,7 @@ export class FunctionCall {
   readonly streams = new Map<number, QueryStream>();
   nextStreamId = 1;
   hasPaginated = false;
+  private readonly caller: Identity;
   private readonly transactionOrNull: Transaction | null;
   private ended = false;
   /** While a nested call holds the transaction, later syscalls of this function queue behind it. */
@@ -59,10 +61,18 @@ export class FunctionCall {
     this.path = path;
     this.execution = execution;
     this.transactionOrNull = transaction;
-    this.identity = identityFor(component, parent, execution.identity);
+    // Across a component's border the caller stays unknown.
+    const inherited = parent === null ? execution.identity : parent.caller;
+    this.caller = parent === null || parent.component === component ? inherited : ANONYMOUS;
     this.depth = parent === null ? 1 : parent.depth + 1;
     this.nowMs = transaction === null ? Date.now() : transaction.nowMs;
     this.random = new RandomStream(parent === null ? null : parent.random);
+  }
+
+  /** Who calls. Asking for it is noted. */
+  get identity(): Identity {
+    this.execution.usedIdentity = true;
+    return this.caller;
   }
 
   /** The transaction of a query or mutation. */
@@ -113,12 +123,6 @@ export class FunctionCall {
   async drain(): Promise<void> {
     while (this.busy !== null) await this.busy;
   }
-}
-
-/** Across a component's border the caller stays unknown. */
-function identityFor(component: string, parent: FunctionCall | null, outside: Identity): Identity {
-  if (parent === null) return outside;
-  return parent.component === component ? parent.identity : ANONYMOUS;
 }
 
 function startNow(run: () => string | Promise<string>): Promise<string> {

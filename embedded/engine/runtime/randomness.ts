@@ -1,5 +1,6 @@
 /** `Math.random` of one execution: a ChaCha20 keystream under a random key, so that no caller can predict it. */
-import { createCipheriv, randomBytes, type Cipheriv } from "node:crypto";
+import { createCipheriv, type Cipheriv } from "node:crypto";
+import { freshBytes } from "../values/freshBytes.ts";
 
 const KEY_BYTES = 32;
 const BLOCK = Buffer.alloc(1024);
@@ -34,6 +35,6 @@ export class RandomStream {
   }
 
   private seed(): Buffer {
-    return this.parent === null ? randomBytes(KEY_BYTES) : this.parent.take(KEY_BYTES);
+    return this.parent === null ? freshBytes(KEY_BYTES) : this.parent.take(KEY_BYTES);
   }
 }

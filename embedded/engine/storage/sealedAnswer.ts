@@ -5,7 +5,8 @@
  *
  * Session ids are random UUIDs made by the client: 122 bits, too many to guess from a hash.
  */
-import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from "node:crypto";
+import { freshBytes } from "../values/freshBytes.ts";
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -13,19 +14,34 @@ const TAG_BYTES = 16;
 /** What is kept of a mutation that committed. */
 export type Answer = { identity: string; value: string; logLines: string[] };
 
-/** The name under which a session's answers are found: SHA-256 (32 bytes), tells nothing of the key. */
-export function sessionName(sessionId: string): Buffer {
-  return hash("sha256", `daybook-session-name-v1\n${sessionId}`, "buffer");
+type SessionSecrets = { name: Buffer; key: KeyObject };
+
+const SESSIONS_KNOWN_MAX = 1_024;
+/** Of the sessions seen last. To make a key costs more than to use it. */
+const known = new Map<string, SessionSecrets>();
+
+function secretsOf(sessionId: string): SessionSecrets {
+  let secrets = known.get(sessionId);
+  if (secrets === undefined) {
+    const derive = (purpose: string): Buffer =>
+      hash("sha256", `daybook-session-${purpose}-v1\n${sessionId}`, "buffer");
+    secrets = { name: derive("name"), key: createSecretKey(derive("key")) };
+    const [oldest] = known.size < SESSIONS_KNOWN_MAX ? [] : known.keys();
+    if (oldest !== undefined) known.delete(oldest);
+    known.set(sessionId, secrets);
+  }
+  return secrets;
 }
 
-function sessionKey(sessionId: string): Buffer {
-  return hash("sha256", `daybook-session-key-v1\n${sessionId}`, "buffer");
+/** The name under which a session's answers are found: SHA-256 (32 bytes), tells nothing of the key. */
+export function sessionName(sessionId: string): Uint8Array {
+  return secretsOf(sessionId).name;
 }
 
 /** AES-256-GCM: nonce (12 bytes), ciphertext, tag (16 bytes). Bound to the request's number. */
 export function sealAnswer(sessionId: string, requestId: number, answer: Answer): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", sessionKey(sessionId), nonce);
+  const nonce = freshBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", secretsOf(sessionId).key, nonce);
   cipher.setAAD(Buffer.from(String(requestId)));
   return Buffer.concat([
     nonce,
@@ -38,7 +54,7 @@ export function sealAnswer(sessionId: string, requestId: number, answer: Answer)
 /** Opens a sealed answer. Throws when it was changed or belongs to another request. */
 export function openAnswer(sessionId: string, requestId: number, sealed: Uint8Array): Answer {
   const nonce = sealed.subarray(0, NONCE_BYTES);
-  const decipher = createDecipheriv("aes-256-gcm", sessionKey(sessionId), nonce);
+  const decipher = createDecipheriv("aes-256-gcm", secretsOf(sessionId).key, nonce);
   decipher.setAAD(Buffer.from(String(requestId)));
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
   const text = Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);

@@ -24,6 +24,8 @@ export type RecordedRequest = Answer & { commitTs: bigint };
 /** Steps that a double near the present keeps apart: 2^-12 ms. */
 const CREATION_TIME_STEP_MS = 2 ** -12;
 
+const FORGET_INTERVAL_MS = 60_000;
+
 const SCAN = (order: "" | "DESC"): string =>
   `SELECT e.key AS key, d.id AS id, d.value AS value
    FROM index_entries e CROSS JOIN documents d ON d.document = e.document
@@ -97,6 +99,7 @@ export class Store {
   private committedTs: bigint;
   private issuedTs: bigint;
   private lastCreationTime: number;
+  private forgotRequestsAtMs = 0;
 
   constructor(database: DatabaseSync) {
     this.database = database;
@@ -253,13 +256,20 @@ export class Store {
   /** Records a request, and forgets those that no client can send again any more. */
   recordRequest(sessionId: string, requestId: number, request: RecordedRequest): void {
     const { commitTs, ...answer } = request;
+    const nowMs = Date.now();
     const sealed = sealAnswer(sessionId, requestId, answer);
-    this.statements.recordRequest.run(sessionName(sessionId), requestId, commitTs, sealed, Date.now());
-    this.statements.forgetRequests.run(Date.now() - HOST_LIMITS.sessionRequestKeptMs);
+    this.statements.recordRequest.run(sessionName(sessionId), requestId, commitTs, sealed, nowMs);
+    this.forgetOldRequests(nowMs);
   }
 
   close(): void {
     this.database.close();
+  }
+
+  private forgetOldRequests(nowMs: number): void {
+    if (nowMs - this.forgotRequestsAtMs < FORGET_INTERVAL_MS) return;
+    this.forgotRequestsAtMs = nowMs;
+    this.statements.forgetRequests.run(nowMs - HOST_LIMITS.sessionRequestKeptMs);
   }
 
   private removeEntries(table: Table, document: JsonObject, raw: Uint8Array, touched: Touched): void {

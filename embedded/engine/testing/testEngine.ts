@@ -91,6 +91,7 @@ export class TestEngine {
 export class Watched {
   private readonly subscription: Subscription;
   private waiting: (() => void) | null = null;
+  private newest: Outcome | undefined;
   staleCount = 0;
 
   constructor(engine: Engine, call: Call) {
@@ -102,9 +103,9 @@ export class Watched {
   }
 
   async refresh(): Promise<Value> {
-    const result = (await this.subscription.refresh()).results.get(1);
-    if (result === undefined) throw new Error("no result");
-    return valueOf(result.outcome);
+    this.newest = (await this.subscription.refresh()).results.get(1)?.outcome ?? this.newest;
+    if (this.newest === undefined) throw new Error("no result");
+    return valueOf(this.newest);
   }
 
   /** Refreshes after every commit that touches the query, until its value satisfies `wanted`. */

@@ -2,12 +2,11 @@
  * Document ids in Convex's form: lower-case Crockford base32 of varint(table number), 16 random bytes and
  * their Fletcher-16 checksum, little endian.
  */
-import { randomBytes } from "node:crypto";
+import { freshBytes } from "./freshBytes.ts";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const DIGITS = new Map(Array.from(ALPHABET, (character, digit) => [character, digit]));
 const RANDOM_BYTES = 16;
-const POOL_BYTES = 4096;
 
 function fletcher16(bytes: Uint8Array): number {
   let low = 0;
@@ -93,16 +92,7 @@ export function decodeDocumentId(text: string): { tableNumber: number; raw: Buff
   return { tableNumber, raw: bytes.subarray(at, end) };
 }
 
-let pool = Buffer.alloc(0);
-let poolAt = 0;
-
 /** Sixteen fresh bytes from secure randomness, so that ids can't be guessed. */
 export function newRawId(): Buffer {
-  if (poolAt + RANDOM_BYTES > pool.length) {
-    pool = randomBytes(POOL_BYTES);
-    poolAt = 0;
-  }
-  const raw = Buffer.from(pool.subarray(poolAt, poolAt + RANDOM_BYTES));
-  poolAt += RANDOM_BYTES;
-  return raw;
+  return freshBytes(RANDOM_BYTES);
 }

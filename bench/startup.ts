@@ -1,5 +1,5 @@
 /**
- * How long the host takes to be ready: `node bench/startUp.ts [runs]` starts it in production on an empty folder
+ * How long the host takes to be ready: `npm run bench -- startup` starts it in production on an empty folder
  * and again on what that left, and prints the time from spawn to the first `/readyz` that says 200. Beside it stand
  * the parts: Node alone, Node with all modules of the host loaded, and what the host itself says of its engine.
  */
@@ -11,18 +11,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
-const RUNS_DEFAULT = 10;
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
 const MAIN = path.join(REPOSITORY, "embedded/main.ts");
 const LOAD_MODULES = `import(${JSON.stringify(path.join(REPOSITORY, "embedded/server/host.ts"))})`;
 
 type Measured = { readyMs: number; engineMs: number };
-
-function parseRuns(argument: string | undefined): number {
-  const runs = argument === undefined ? RUNS_DEFAULT : Number(argument);
-  if (Number.isSafeInteger(runs) && runs > 0) return runs;
-  throw new Error("Give the number of runs.");
-}
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -97,8 +90,8 @@ function print(name: string, times: readonly number[]): void {
   console.log(`${name.padEnd(44)}${at(0)}${at(0.5)}${at(1)}`);
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const runs = parseRuns(args[0]);
+/** Starts the host `runs` times and prints the times. */
+export async function benchStartup(runs: number): Promise<void> {
   const empty: Measured[] = [];
   const again: Measured[] = [];
   const bare: number[] = [];
@@ -139,5 +132,3 @@ async function main(args: readonly string[]): Promise<void> {
     again.map(({ engineMs }) => engineMs),
   );
 }
-
-await main(process.argv.slice(2));

@@ -1,0 +1,53 @@
+/** The command line of the benchmarks: `npm run bench -- <name>`. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { benchCommands } from "./commands.ts";
+import { benchHost } from "./host/benchHost.ts";
+import { benchStartup } from "./startup.ts";
+import { benchVerify, verifyOnly } from "./verify.ts";
+
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Give a whole number, at least ${least}.`);
+  };
+}
+
+const program = new Command("bench").description("Measures Daybook on this machine; see bench/README.md.");
+
+program
+  .command("host")
+  .description("the embedded host beside bare SQLite and convex-test")
+  .option("--seconds <n>", "length of each measurement under load", whole(1), 5)
+  .option("--profile", "also say where the host's time goes under 32 clients", false)
+  .action(async (options: { seconds: number; profile: boolean }) => {
+    await benchHost(options);
+  });
+
+program
+  .command("commands")
+  .description("Daybook's commands per second through official clients")
+  .option("--seconds <n>", "length of each measurement", whole(1), 8)
+  .action(async ({ seconds }: { seconds: number }) => {
+    await benchCommands(seconds);
+  });
+
+program
+  .command("verify")
+  .description("speed and memory of the auditor")
+  .option("--events <n>", "length of the ledger", whole(100), 200_000)
+  .addOption(new Option("--file <bundle>", "verify this ledger of that many events").hideHelp())
+  .action(async ({ events, file }: { events: number; file?: string }) => {
+    if (file === undefined) await benchVerify(events);
+    else await verifyOnly(file, events);
+  });
+
+program
+  .command("startup")
+  .description("how long the host takes to be ready")
+  .option("--runs <n>", "how often it is started", whole(1), 10)
+  .action(async ({ runs }: { runs: number }) => {
+    await benchStartup(runs);
+  });
+
+await program.parseAsync();
