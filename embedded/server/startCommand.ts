@@ -3,6 +3,7 @@ import path from "node:path";
 import colors from "picocolors";
 import { useCompileCache } from "../compileCache.ts";
 import { HostError } from "../engine/errors.ts";
+import { explainedAtStart } from "../engine/storage/storageErrors.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
 import type { Host } from "./host.ts";
 
@@ -21,6 +22,7 @@ export async function runStart(variables: Variables, functionsDir?: string): Pro
   if (host === undefined) return;
   process.stdout.write(`${banner(host, parsed.config).join("\n")}\n`);
   stopOnSignal(host);
+  void host.failed.then(stopOnFailure);
 }
 
 async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
@@ -29,8 +31,9 @@ async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
   try {
     return await startHost(config);
   } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    fail([`Daybook can't start. ${error.message}`]);
+    const explained = explainedAtStart(error, config.dataDir);
+    if (!(explained instanceof HostError)) throw error;
+    fail([`Daybook can't start. ${explained.message}`]);
     return undefined;
   }
 }
@@ -72,6 +75,22 @@ function nextSteps(issuer: string): string[] {
     "  npm run audit -- verify --url URL --token TOKEN       check the ledger of the token's organisation",
     "",
   ];
+}
+
+/** EX_IOERR of sysexits.h: the disk failed while the host ran. */
+const EXIT_STORAGE_FAILED = 74;
+/** For the answers to callers whose calls were under way. */
+const LAST_WORDS_MS = 250;
+
+/** Closes nothing: closing the database would write to the disk that failed. The next start recovers from the log. */
+function stopOnFailure(failure: Error): void {
+  fail([
+    `Daybook stops: ${failure.message}.`,
+    "What was acknowledged is on disk. What was being stored may be there after the next start, or not:",
+    "clients that send it again with the same idempotency key get the first answer.",
+    "Look at the system's log and the disk, then start again: the start recovers what was committed.",
+  ]);
+  setTimeout(() => process.exit(EXIT_STORAGE_FAILED), LAST_WORDS_MS);
 }
 
 function stopOnSignal(host: Host): void {

@@ -4,7 +4,7 @@ import { openDatabase } from "../storage/dataFolder.ts";
 import { Store } from "../storage/store.ts";
 import { newDataDir, removeDataDirs } from "../testing/testEngine.ts";
 import type { JsonObject } from "../values/json.ts";
-import { Executor, type Decision, type ExecutorParts } from "./executor.ts";
+import { Executor, type Decision, type ExecutorNotices, type ExecutorParts } from "./executor.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 afterAll(removeDataDirs);
@@ -13,8 +13,15 @@ function openStore(): Store {
   return new Store(openDatabase(path.join(newDataDir(), "executor.sqlite")));
 }
 
+const SILENT: ExecutorNotices = {
+  listenerFailed: () => undefined,
+  diskFull: () => undefined,
+  diskHasRoom: () => undefined,
+  checkpointFailed: () => undefined,
+};
+
 function executorOn(store: Store, listeners: Partial<ExecutorParts> = {}): Executor {
-  const ignored = { onCommit: () => undefined, onListenerError: () => undefined };
+  const ignored = { onCommit: () => undefined, notices: SILENT };
   return new Executor({ store, stopwatch: new Stopwatch(), ...ignored, ...listeners });
 }
 
@@ -50,7 +57,12 @@ describe("the executor", () => {
       onCommit: () => {
         throw new Error("listener");
       },
-      onListenerError: (error) => reported.push(error),
+      notices: {
+        ...SILENT,
+        listenerFailed: (error) => {
+          reported.push(error);
+        },
+      },
     });
     const ts = await executor.transact((transaction) => {
       transaction.insert(store.catalog.ensure("", "rows"), { text: "kept" });

@@ -8,6 +8,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readSync } from 
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { HostError } from "../errors.ts";
+import { storageProblem } from "./storageErrors.ts";
 
 export const DATABASE_FILE = "daybook.sqlite";
 const LOCK_FILE = "lock.sqlite";
@@ -117,7 +118,9 @@ export function checkDatabaseFile(file: string): void {
   try {
     inspectDatabase(file);
   } catch (error) {
-    if (error instanceof HostError) throw error;
+    // What the disk does not give up says nothing of what is on it.
+    const problem = storageProblem(error);
+    if (error instanceof HostError || problem === "unreadable" || problem === "full") throw error;
     throw corrupt(file, error instanceof Error ? error.message : String(error), error);
   }
 }
@@ -150,6 +153,8 @@ export function openDatabase(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
+    // The store does it, and sees its errors.
+    database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec(`BEGIN IMMEDIATE; ${SCHEMA}`);
     database.exec(
       `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}; COMMIT`,
