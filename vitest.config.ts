@@ -26,6 +26,14 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          name: "faults",
+          environment: "node",
+          include: ["tests/faults/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...shared,
           testTimeout: 600_000,
           name: "property",
           environment: "node",

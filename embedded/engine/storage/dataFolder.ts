@@ -13,6 +13,7 @@ import { storageProblem } from "./storageErrors.ts";
 export const DATABASE_FILE = "daybook.sqlite";
 const LOCK_FILE = "lock.sqlite";
 const BUSY_TIMEOUT_MS = 5_000;
+const READ_CHUNK_BYTES = 1024 * 1024;
 const SQLITE_MAGIC = "SQLite format 3\0";
 /** Marks a database file as this host's ("DBEH"). */
 export const APPLICATION_ID = 0x44424548;
@@ -71,6 +72,17 @@ function corrupt(file: string, finding: string, cause?: unknown): HostError {
   );
 }
 
+/** To SQLite a page that the disk can't read is damage. Throws Node's error of the read then. */
+function requireReadable(file: string): void {
+  const descriptor = openSync(file, "r");
+  try {
+    const chunk = Buffer.alloc(READ_CHUNK_BYTES);
+    while (readSync(descriptor, chunk) > 0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function hasSqliteHeader(file: string): boolean {
   const descriptor = openSync(file, "r");
   try {
@@ -120,7 +132,9 @@ export function checkDatabaseFile(file: string): void {
   } catch (error) {
     // What the disk does not give up says nothing of what is on it.
     const problem = storageProblem(error);
-    if (error instanceof HostError || problem === "unreadable" || problem === "full") throw error;
+    if (problem === "unreadable" || problem === "full") throw error;
+    requireReadable(file);
+    if (error instanceof HostError) throw error;
     throw corrupt(file, error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -86,7 +86,7 @@ export class WatchedDatabase implements Database {
       if (problem === null) throw error;
       if (problem === "full") throw new DiskFull();
       this.#failure = new StorageFailure(
-        `${problem === "damaged" ? "the database is damaged" : "the disk failed"}: ${describeStorageError(error)}`,
+        `${problem === "damaged" ? "the database is damaged, or the disk can't read it" : "the disk failed"}: ${describeStorageError(error)}`,
         { cause: error },
       );
       this.#onFailure(this.#failure);
