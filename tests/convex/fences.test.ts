@@ -173,6 +173,7 @@ describe("time", () => {
     const backend = openTestBackend();
     vi.setSystemTime(Date.UTC(2030, 0, 1, 5));
     const { owner } = await foundOrganization(backend);
+    await defineService(owner.client);
     vi.setSystemTime(Date.UTC(2030, 0, 1));
     await defineService(owner.client);
     committed(await owner.client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }));
