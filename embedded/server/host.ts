@@ -128,7 +128,11 @@ function watchOf(
   const report: Report = (message, error, context) => {
     log({ level: "error", component: "host", message, ...context, error });
   };
-  return { log, report, metrics: new Metrics(), connections: new Connections(config.connections) };
+  const connections = new Connections(config.connections, (refused) => {
+    const message = "connections are refused: there are as many as the host takes";
+    log({ level: "warn", component: "http", message, refused, ...config.connections });
+  });
+  return { log, report, metrics: new Metrics(), connections };
 }
 
 /** Convex calls a part of the app a component; in the host's log it is a part of the host. */

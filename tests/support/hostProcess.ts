@@ -25,8 +25,15 @@ export class HostProcess {
   output = "";
   #child: ChildProcess | undefined;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #args: readonly string[];
 
-  private constructor(port: number, sitePort: number, dataDir: string, environment: Record<string, string>) {
+  private constructor(
+    [port, sitePort]: readonly [number, number],
+    dataDir: string,
+    environment: Record<string, string>,
+    args: readonly string[],
+  ) {
+    this.#args = args;
     this.url = `http://127.0.0.1:${port}`;
     this.siteUrl = `http://127.0.0.1:${sitePort}`;
     this.dataDir = dataDir;
@@ -39,10 +46,13 @@ export class HostProcess {
     };
   }
 
-  /** Starts a host on new data. `environment` adds to or overrides its variables. */
-  static async launch(environment: Record<string, string> = {}): Promise<HostProcess> {
+  /** Starts a host on new data. `environment` adds to or overrides its variables, `args` go to `start`. */
+  static async launch(
+    environment: Record<string, string> = {},
+    args: readonly string[] = [],
+  ): Promise<HostProcess> {
     const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-host-"));
-    const host = new HostProcess(await freePort(), await freePort(), dataDir, environment);
+    const host = new HostProcess([await freePort(), await freePort()], dataDir, environment, args);
     await host.start();
     return host;
   }
@@ -63,7 +73,7 @@ export class HostProcess {
   /** Another process on the same configuration, whatever comes of it. */
   spawn(environment: Record<string, string> = {}): ChildProcess {
     const { DAYBOOK_INVITATION_KEYS: _keys, DAYBOOK_FINGERPRINT_KEY: _key, ...inherited } = process.env;
-    const child = spawn(process.execPath, ["embedded/main.ts", "start"], {
+    const child = spawn(process.execPath, ["embedded/main.ts", "start", ...this.#args], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...inherited, ...this.#environment, ...environment },
@@ -121,6 +131,14 @@ export class HostProcess {
   /** Runs a command of the host's command line on its data folder. */
   async maintain(...args: string[]): Promise<Ended> {
     return await run(["embedded/main.ts", ...args], { DATA_DIR: this.dataDir });
+  }
+
+  /** The value of one of the host's metrics without labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const value = new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1];
+    if (value === undefined) throw new Error(`no metric ${name}:\n${text}`);
+    return Number(value);
   }
 
   /** A token of the development provider. */

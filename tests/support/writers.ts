@@ -7,7 +7,7 @@ import { readLedger } from "../contract/ledger.ts";
 import type { Backend, Client } from "./backend.ts";
 import { committed, HOUR_MS, key } from "./scene.ts";
 
-export type Acknowledged = { idempotencyKey: string; bookingId: string; lastSeq: number };
+export type Acknowledged = { idempotencyKey: string; bookingId: string; lastSeq: number; headHash: string };
 
 /** Either of the official clients. */
 type Writer = Pick<Client, "mutation">;
@@ -56,7 +56,8 @@ export class Writers {
       try {
         const { result, receipt } = committed(await client.mutation(api.commands.bookings.request, request));
         const { idempotencyKey } = request;
-        return { idempotencyKey, bookingId: result.bookingId, lastSeq: receipt.lastSeq };
+        const { lastSeq, headHash } = receipt;
+        return { idempotencyKey, bookingId: result.bookingId, lastSeq, headHash };
       } catch (error) {
         this.refusals.push(error instanceof Error ? error.message : String(error));
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

@@ -113,7 +113,7 @@ function inspectDatabase(file: string): void {
     }
     const row = database.prepare("PRAGMA quick_check(1)").get();
     const finding = String(row?.["quick_check"] ?? "no answer");
-    if (finding !== "ok") throw corrupt(file, finding);
+    if (finding !== "ok") throw corrupt(file, finding.replaceAll("\n", " "));
     const objects = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get();
     if (Number(objects?.["n"] ?? 0) > 0 && pragmaNumber(database, "application_id") !== APPLICATION_ID) {
       throw corrupt(file, "it is a database, but not one of this host");
