@@ -26,6 +26,7 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          testTimeout: 180_000,
           name: "faults",
           environment: "node",
           include: ["tests/faults/**/*.test.ts"],

@@ -27,12 +27,25 @@ export type Fault = {
   times?: number;
 };
 
-/** Compiles the shim. Throws with the compiler's words where there is none. */
-function compile(folder: string): string {
-  const library = path.join(folder, "shim.so");
+let shimFolder: string | undefined;
+
+/** The library, compiled on first use. Throws with the compiler's words where there is none. */
+function shim(): string {
+  const library = (folder: string): string => path.join(folder, "shim.so");
+  if (shimFolder !== undefined) return library(shimFolder);
+  const folder = mkdtempSync(path.join(tmpdir(), "daybook-shim-"));
   const flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror"];
-  execFileSync(process.env["CC"] ?? "cc", [...flags, "-o", library, SOURCE, "-ldl"], { stdio: "inherit" });
-  return library;
+  execFileSync(process.env["CC"] ?? "cc", [...flags, "-o", library(folder), SOURCE, "-ldl"], {
+    stdio: "inherit",
+  });
+  shimFolder = folder;
+  return library(folder);
+}
+
+/** Call after all tests of a file. */
+export function removeShim(): void {
+  if (shimFolder !== undefined) rmSync(shimFolder, { recursive: true, force: true });
+  shimFolder = undefined;
 }
 
 /** Faults of one host process at a time. */
@@ -47,7 +60,7 @@ export class Injector {
     const control = path.join(this.#folder, "control");
     writeFileSync(control, Buffer.alloc(CLOCK_BYTES + RULES * RULE_BYTES));
     this.#file = openSync(control, "r+");
-    this.environment = { LD_PRELOAD: compile(this.#folder), DAYBOOK_FAULTS: control };
+    this.environment = { LD_PRELOAD: shim(), DAYBOOK_FAULTS: control };
   }
 
   /** From now on these calls fail, in place of those before; counts from zero. */

@@ -12,6 +12,8 @@ export type Acknowledged = { idempotencyKey: string; bookingId: string; lastSeq:
 /** Either of the official clients. */
 type Writer = Pick<Client, "mutation">;
 
+/** Beyond every jump of the host's clock. */
+const BOOKED_AHEAD_MS = 30 * 24 * HOUR_MS;
 /** How long a client waits before it sends a refused command again. */
 const AGAIN_MS = 20;
 
@@ -43,7 +45,7 @@ export class Writers {
 
   async #write(client: Writer, serviceId: string): Promise<void> {
     while (!this.#isStopping) {
-      const request = { serviceId, startsAt: Date.now() + HOUR_MS, idempotencyKey: key() };
+      const request = { serviceId, startsAt: Date.now() + BOOKED_AHEAD_MS, idempotencyKey: key() };
       this.acknowledged.push(await this.#insist(client, request));
     }
   }
