@@ -52,7 +52,7 @@ export type Host = {
   adminKey: string | null;
   /** Only in development: POST {"user", "orgId"?} to `<developmentIssuer>/token` for a token. */
   developmentIssuer?: string;
-  /** Resolves when the disk failed: every request is refused from then on, and the process must end at once. */
+  /** Resolves when the engine can't go on: every request is refused from then on, and the process must end. */
   failed: Promise<Error>;
   /** Resolves when everything acknowledged is on disk and the ports are free. Safe to call twice. */
   stop(): Promise<void>;

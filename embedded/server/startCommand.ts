@@ -3,7 +3,7 @@ import path from "node:path";
 import colors from "picocolors";
 import { useCompileCache } from "../compileCache.ts";
 import { HostError } from "../engine/errors.ts";
-import { explainedAtStart } from "../engine/storage/storageErrors.ts";
+import { explainedAtStart, StorageFailure } from "../engine/storage/storageErrors.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
 import type { Host } from "./host.ts";
 
@@ -77,20 +77,27 @@ function nextSteps(issuer: string): string[] {
   ];
 }
 
-/** EX_IOERR of sysexits.h: the disk failed while the host ran. */
+/** EX_IOERR and EX_SOFTWARE of sysexits.h: the disk failed while the host ran, or the engine can't go on. */
 const EXIT_STORAGE_FAILED = 74;
+const EXIT_ENGINE_FAILED = 70;
 /** For the answers to callers whose calls were under way. */
 const LAST_WORDS_MS = 250;
 
+const ADVICE = {
+  disk: "Look at the system's log and the disk, then start again: the start recovers what was committed.",
+  engine: "The log says what happened before. Start again.",
+};
+
 /** Closes nothing: closing the database would write to the disk that failed. The next start recovers from the log. */
 function stopOnFailure(failure: Error): void {
+  const isDisk = failure instanceof StorageFailure;
   fail([
     `Daybook stops: ${failure.message}.`,
     "What was acknowledged is on disk. What was being stored may be there after the next start, or not:",
     "clients that send it again with the same idempotency key get the first answer.",
-    "Look at the system's log and the disk, then start again: the start recovers what was committed.",
+    isDisk ? ADVICE.disk : ADVICE.engine,
   ]);
-  setTimeout(() => process.exit(EXIT_STORAGE_FAILED), LAST_WORDS_MS);
+  setTimeout(() => process.exit(isDisk ? EXIT_STORAGE_FAILED : EXIT_ENGINE_FAILED), LAST_WORDS_MS);
 }
 
 function stopOnSignal(host: Host): void {

@@ -191,6 +191,7 @@ export class Executor {
 
   private checkpoint(): void {
     const { stopwatch, notices } = this.parts;
+    if (this.store.failure !== null) return;
     stopwatch.mark("engine");
     try {
       this.store.checkpointIfDue();
