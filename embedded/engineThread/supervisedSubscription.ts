@@ -59,7 +59,9 @@ export class SupervisedSubscription implements Subscription {
     }
   }
 
+  /** Safe to call twice: a session ends, and then its socket does. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#fresh = false;
     this.#live.clear();

@@ -76,7 +76,7 @@ class Stage {
     this.orgId = orgId;
     this.#subject = subject;
     this.#sockets = [1, 2].map(() => new ConvexClient(backend.host.url, { logger: false }));
-    for (const socket of this.#sockets) socket.setAuth(() => this.#tokenInTheEnd());
+    for (const socket of this.#sockets) this.#signIn(socket);
     const overHttp: Pick<Client, "mutation"> = {
       mutation: async (ref, args) => await (await this.reader()).mutation(ref, args),
     };
@@ -100,7 +100,20 @@ class Stage {
     return await this.host.token(this.#subject, this.orgId);
   }
 
-  /** Null would sign the client out for good. */
+  /** The client gives up when the clock jumps a few times between a fresh token and its use; people sign in again. */
+  #signIn(socket: ConvexClient): void {
+    socket.setAuth(
+      () => this.#tokenInTheEnd(),
+      (isSignedIn) => {
+        if (isSignedIn || this.#isClosed) return;
+        setTimeout(() => {
+          this.#signIn(socket);
+        }, RETRY_MS);
+      },
+    );
+  }
+
+  /** Null would sign the client out. */
   async #tokenInTheEnd(): Promise<string | null> {
     for (;;) {
       if (this.#isClosed) return null;
@@ -155,6 +168,7 @@ class Stage {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
+    this.writers.abandon();
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 }

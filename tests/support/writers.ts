@@ -24,6 +24,7 @@ export class Writers {
   readonly refusals: string[] = [];
   readonly #running: Promise<void>;
   #isStopping = false;
+  #isAbandoned = false;
 
   constructor(clients: readonly Writer[], serviceId: string) {
     this.#running = Promise.all(clients.map((client) => this.#write(client, serviceId))).then(
@@ -43,18 +44,25 @@ export class Writers {
     await this.#running;
   }
 
+  /** Stops where it is; what is not acknowledged stays so. */
+  abandon(): void {
+    this.#isStopping = true;
+    this.#isAbandoned = true;
+  }
+
   async #write(client: Writer, serviceId: string): Promise<void> {
     while (!this.#isStopping) {
       const request = { serviceId, startsAt: Date.now() + BOOKED_AHEAD_MS, idempotencyKey: key() };
-      this.acknowledged.push(await this.#insist(client, request));
+      const acknowledged = await this.#insist(client, request);
+      if (acknowledged !== null) this.acknowledged.push(acknowledged);
     }
   }
 
   async #insist(
     client: Writer,
     request: { serviceId: string; startsAt: number; idempotencyKey: string },
-  ): Promise<Acknowledged> {
-    for (;;) {
+  ): Promise<Acknowledged | null> {
+    while (!this.#isAbandoned) {
       try {
         const { result, receipt } = committed(await client.mutation(api.commands.bookings.request, request));
         const { idempotencyKey } = request;
@@ -65,6 +73,7 @@ export class Writers {
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
+    return null;
   }
 }
 
