@@ -88,7 +88,10 @@ const ADVICE = {
   engine: "The log says what happened before. Start again.",
 };
 
-/** Closes nothing: closing the database would write to the disk that failed. The next start recovers from the log. */
+/**
+ * Waits for nothing that would use the disk. While Node takes the engine's thread down, SQLite may still move commits
+ * into the database file that were synced before; the one that failed is not among them.
+ */
 function stopOnFailure(failure: Error): void {
   const isDisk = failure instanceof StorageFailure;
   fail([
