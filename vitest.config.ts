@@ -26,6 +26,15 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          testTimeout: 180_000,
+          name: "faults",
+          environment: "node",
+          include: ["tests/faults/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...shared,
           testTimeout: 600_000,
           name: "property",
           environment: "node",

@@ -36,8 +36,22 @@ function configOf(name: LimitName): RateLimitConfig {
   return { kind: "token bucket", rate, period: MINUTE, capacity: rate };
 }
 
+type Status = Awaited<ReturnType<typeof limiter.limit>>;
+
+/**
+ * Takes one call of a bucket. A whole period fills any bucket, so a longer wait says that the clock was ahead
+ * when the bucket was last used and has been set back: the bucket starts anew.
+ */
+async function take(ctx: MutationCtx, name: LimitName, key: string): Promise<Status> {
+  const options = { key, config: configOf(name) };
+  const status = await limiter.limit(ctx, name, options);
+  if (status.ok || status.retryAfter <= options.config.period) return status;
+  await limiter.reset(ctx, name, { key });
+  return await limiter.limit(ctx, name, options);
+}
+
 async function consume(ctx: MutationCtx, name: LimitName, key: string): Promise<void> {
-  const status = await limiter.limit(ctx, name, { key, config: configOf(name) });
+  const status = await take(ctx, name, key);
   if (!status.ok) throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(status.retryAfter) });
 }
 
@@ -54,6 +68,5 @@ export async function limitOrganization(ctx: MutationCtx, orgId: string): Promis
 
 /** Whether one more refusal of this user may write a row to this organisation's security log. */
 export async function mayRecordRefusal(ctx: MutationCtx, orgId: string, userId: string): Promise<boolean> {
-  const key = `${orgId} ${userId}`;
-  return (await limiter.limit(ctx, "refusal", { key, config: configOf("refusal") })).ok;
+  return (await take(ctx, "refusal", `${orgId} ${userId}`)).ok;
 }

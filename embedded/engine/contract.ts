@@ -145,7 +145,10 @@ export type EngineOptions = {
   environment: Readonly<Record<string, string>>;
   /** "production" redacts plain errors in outcomes to "Server Error"; ConvexError data always passes. */
   redactErrors: boolean;
-  /** Told when the engine can't go on; the process had better end. */
+  /**
+   * Told when the engine can't go on; the process had better end. When it is a StorageFailure, every call is
+   * rejected with it from then on; the process must end without waiting for the engine, and the next start recovers.
+   */
   onFatal?: (failure: Error) => void;
   /** Where the engine shows what runs, for whoever watches it from another thread. */
   watch?: SharedArrayBuffer;

@@ -25,6 +25,7 @@ import type { Crons } from "./jobs/crons.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
 import { FunctionCall } from "./runtime/functionCall.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import { DiskFull } from "./storage/storageErrors.ts";
 import type { Store } from "./storage/store.ts";
 import { resolveCommitTs, type Transaction } from "./transaction/transaction.ts";
 
@@ -70,9 +71,14 @@ export class EmbeddedEngine implements Engine {
     return this.admit(async () => {
       const read = this.read(call, "mutation");
       if ("refused" in read) return read.refused;
-      return await this.parts.executor.transact((transaction) =>
-        this.mutate(read.invocation, transaction, session),
-      );
+      try {
+        return await this.parts.executor.transact((transaction) =>
+          this.mutate(read.invocation, transaction, session),
+        );
+      } catch (error) {
+        if (error instanceof DiskFull) return this.timed(this.parts.outcomes.thrown(error));
+        throw error;
+      }
     });
   }
 

@@ -9,7 +9,8 @@ export type HostErrorCode =
   | "SCHEMA_MISMATCH"
   | "FUNCTIONS_INVALID"
   | "ENVIRONMENT_INVALID"
-  | "NOT_SUPPORTED";
+  | "NOT_SUPPORTED"
+  | "STORAGE_FAILED";
 
 /** Why the host does not start. The message says what to do about it. */
 export class HostError extends Error {

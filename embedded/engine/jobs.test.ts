@@ -6,6 +6,8 @@ import { Store } from "./storage/store.ts";
 import { containing, matching } from "./testing/matchers.ts";
 import { newDataDir, callOf, openFixture, removeDataDirs, type TestEngine } from "./testing/testEngine.ts";
 
+const HOUR_MS = 3_600_000;
+
 afterAll(removeDataDirs);
 
 async function finished(
@@ -39,6 +41,19 @@ async function crashDuringAction(dataDir: string): Promise<{ id: string }> {
 }
 
 describe("a scheduled mutation", () => {
+  test("runs soon after the clock is set to beyond its time, once, also when it is set back then", async () => {
+    const host = await openFixture();
+    const id = await host.mutation("jobs:plan", { name: "far", delayMs: 2 * HOUR_MS });
+    const realNow = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, "now").mockImplementation(() => realNow() + 3 * HOUR_MS);
+    expect(await finished(host, id)).toMatchObject({ state: { kind: "success" } });
+    clock.mockRestore();
+    const marker = await host.mutation("jobs:plan", { name: "marker", delayMs: 0 });
+    await finished(host, marker);
+    expect(await host.query("jobs:deeds")).toEqual(["far", "marker"]);
+    await host.engine.close();
+  });
+
   test("runs once, after its time, and shows what became of it", async () => {
     const host = await openFixture();
     const id = await host.mutation("jobs:plan", { name: "soon", delayMs: 20 });
@@ -145,6 +160,34 @@ describe("actions", () => {
   });
 });
 
+/** When the one cron is due next, as stored. */
+function storedDueAt(dataDir: string): number {
+  const database = new DatabaseSync(path.join(dataDir, "daybook.sqlite"), { readOnly: true });
+  const row = database.prepare("SELECT value FROM meta WHERE name = 'crons'").get();
+  database.close();
+  const [cron] = Object.values(JSON.parse(row?.["value"] as string) as Record<string, { dueAt: number }>);
+  return cron?.dueAt ?? NaN;
+}
+
+/** Opens a host with a calendar cron at a time, after which its cron has run so many times in all. */
+async function runsAt(dataDir: string, now: string, runs: number): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: new Date(now) });
+  try {
+    const host = await openFixture("calendarCrons", { dataDir });
+    const counted = await host.watch("deeds:count");
+    expect(await counted.until((count) => (count as number) >= runs)).toBe(runs);
+    await host.engine.close();
+  } finally {
+    vi.useRealTimers();
+  }
+  const database = new DatabaseSync(path.join(dataDir, "daybook.sqlite"), { readOnly: true });
+  const rows = database
+    .prepare("SELECT count(*) AS n FROM documents WHERE value LIKE '%deeds.js:add%'")
+    .get();
+  database.close();
+  expect(rows?.["n"]).toBe(runs);
+}
+
 describe("crons", () => {
   test("of the interval kind run, and go on after a restart", async () => {
     const host = await openFixture("cron");
@@ -162,11 +205,7 @@ describe("crons", () => {
     const dueAfterOneRun = async (): Promise<number> => {
       const host = await openFixture("cron", { dataDir });
       await host.engine.close();
-      const database = new DatabaseSync(path.join(dataDir, "daybook.sqlite"), { readOnly: true });
-      const row = database.prepare("SELECT value FROM meta WHERE name = 'crons'").get();
-      database.close();
-      const [cron] = Object.values(JSON.parse(row?.["value"] as string) as Record<string, { dueAt: number }>);
-      return cron?.dueAt ?? NaN;
+      return storedDueAt(dataDir);
     };
     const first = await dueAfterOneRun();
     const second = await dueAfterOneRun();
@@ -176,30 +215,45 @@ describe("crons", () => {
 
   test("of the calendar run at their time, and once for all that the host missed", async () => {
     const dataDir = newDataDir();
-    const runsAt = async (now: string, runs: number): Promise<void> => {
-      vi.useFakeTimers({ toFake: ["Date"], now: new Date(now) });
-      try {
-        const host = await openFixture("calendarCrons", { dataDir });
-        const counted = await host.watch("deeds:count");
-        expect(await counted.until((count) => (count as number) >= runs)).toBe(runs);
-        await host.engine.close();
-      } finally {
-        vi.useRealTimers();
-      }
-      const database = new DatabaseSync(path.join(dataDir, "daybook.sqlite"), { readOnly: true });
-      const rows = database
-        .prepare("SELECT count(*) AS n FROM documents WHERE value LIKE '%deeds.js:add%'")
-        .get();
-      database.close();
-      expect(rows?.["n"]).toBe(runs);
-    };
-    await runsAt("2027-01-01T04:00:00Z", 0);
-    await runsAt("2027-01-01T04:29:59Z", 0);
-    await runsAt("2027-01-01T04:30:00Z", 1);
-    await runsAt("2027-01-01T04:31:00Z", 1);
-    await runsAt("2027-01-04T12:00:00Z", 2);
-    await runsAt("2027-01-05T04:29:00Z", 2);
-    await runsAt("2027-01-05T04:30:00Z", 3);
+    await runsAt(dataDir, "2027-01-01T04:00:00Z", 0);
+    await runsAt(dataDir, "2027-01-01T04:29:59Z", 0);
+    await runsAt(dataDir, "2027-01-01T04:30:00Z", 1);
+    await runsAt(dataDir, "2027-01-01T04:31:00Z", 1);
+    await runsAt(dataDir, "2027-01-04T12:00:00Z", 2);
+    await runsAt(dataDir, "2027-01-05T04:29:00Z", 2);
+    await runsAt(dataDir, "2027-01-05T04:30:00Z", 3);
+  });
+
+  test("of the calendar repeat no time when the clock is set back, and start anew when it was far off", async () => {
+    const dataDir = newDataDir();
+    await runsAt(dataDir, "2027-01-01T04:29:59Z", 0);
+    await runsAt(dataDir, "2027-01-01T04:30:00Z", 1);
+    expect(storedDueAt(dataDir)).toBe(Date.UTC(2027, 0, 2, 4, 30));
+    await runsAt(dataDir, "2027-01-01T04:29:59Z", 1);
+    expect(storedDueAt(dataDir)).toBe(Date.UTC(2027, 0, 2, 4, 30));
+    await runsAt(dataDir, "2026-06-01T04:29:59Z", 1);
+    expect(storedDueAt(dataDir)).toBe(Date.UTC(2026, 5, 1, 4, 30));
+    await runsAt(dataDir, "2026-06-01T04:30:00Z", 2);
+  });
+
+  test("of the interval kind neither stop nor catch up when the clock jumps forward and back", async () => {
+    const host = await openFixture("cron");
+    const counted = await host.watch("deeds:count");
+    const count = async (): Promise<number> => (await counted.refresh()) as number;
+    await counted.until((runs) => (runs as number) >= 1);
+    const realNow = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, "now");
+    for (const offsetMs of [5 * HOUR_MS, -5 * HOUR_MS, 0]) {
+      clock.mockImplementation(() => realNow() + offsetMs);
+      const startedAtMs = performance.now();
+      const before = await count();
+      await counted.until((runs) => (runs as number) >= before + 3);
+      const seconds = (performance.now() - startedAtMs) / 1000;
+      // One run a second, and one at once for all the times that a jump passed over.
+      expect(await count()).toBeLessThanOrEqual(before + seconds + 2);
+    }
+    clock.mockRestore();
+    await host.engine.close();
   });
 
   test("whose start could not be committed start once all the same", async () => {

@@ -58,4 +58,8 @@ export const HOST_LIMITS = {
   /** Ends of the engine's thread that no function explains; after these the host gives up. */
   threadFailuresMax: 3,
   threadFailuresForgottenMs: 60_000,
+  /** Timers follow the monotonic clock: a wall clock that is set forward is noticed after this at the latest. */
+  timerMaxMs: 5_000,
+  /** A calendar cron repeats no time when the clock is set back by less. By more, the clock was wrong before. */
+  clockSetBackMaxMs: 24 * 3_600_000,
 } as const;

@@ -9,7 +9,7 @@ import path from "node:path";
 import type { Engine, EngineOptions } from "./contract.ts";
 import { EmbeddedEngine, type EngineParts } from "./engine.ts";
 import { actionBridge } from "./execution/actionBridge.ts";
-import { Executor } from "./execution/executor.ts";
+import { Executor, type ExecutorNotices } from "./execution/executor.ts";
 import { FunctionRunner } from "./execution/functionRunner.ts";
 import { EngineLog } from "./execution/log.ts";
 import { OutcomeWriter } from "./execution/outcome.ts";
@@ -31,7 +31,9 @@ import {
   openDatabase,
 } from "./storage/dataFolder.ts";
 import { syncSchemas } from "./storage/schemaSync.ts";
+import { explainedAtStart } from "./storage/storageErrors.ts";
 import { Store } from "./storage/store.ts";
+import { WatchedDatabase } from "./storage/watchedDatabase.ts";
 import { CursorCodec } from "./transaction/cursor.ts";
 
 /** Runs `work` in one write transaction at start; a throw undoes it. */
@@ -45,6 +47,27 @@ function inTransaction<T>(store: Store, work: () => T): T {
     store.rollback();
     throw error;
   }
+}
+
+function noticesTo(log: EngineLog): ExecutorNotices {
+  return {
+    listenerFailed: (error) => {
+      log.notice("error", "a subscriber failed to take notice of a commit", { error: String(error) });
+    },
+    diskFull: (error) => {
+      log.notice("error", "the disk is full: commits are refused until there is room", {
+        error: error.message,
+      });
+    },
+    diskHasRoom: () => {
+      log.notice("info", "the disk has room again: commits go on");
+    },
+    checkpointFailed: (error) => {
+      log.notice("error", "the write-ahead log can't be moved into the database: it grows until that works", {
+        error: String(error),
+      });
+    },
+  };
 }
 
 type Opened = {
@@ -69,9 +92,7 @@ function assemble(opened: Opened, options: EngineOptions): EngineParts {
       scheduler.afterCommit(touched);
       files.stored.afterCommit(touched);
     },
-    onListenerError: (error) => {
-      log.notice("error", "a subscriber failed to take notice of a commit", { error: String(error) });
-    },
+    notices: noticesTo(log),
   });
   const { crons, scheduler, files } = inTransaction(store, () => {
     syncSchemas(store, app);
@@ -98,6 +119,14 @@ function assemble(opened: Opened, options: EngineOptions): EngineParts {
 
 /** Opens a data folder and runs a convex/ folder on it. Throws HostError, and then holds nothing open. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
+  try {
+    return await open(options);
+  } catch (error) {
+    throw explainedAtStart(error, options.dataDir);
+  }
+}
+
+async function open(options: EngineOptions): Promise<Engine> {
   ensureDataFolder(options.dataDir);
   const lock = lockDataFolder(options.dataDir);
   const log = new EngineLog(options.log);
@@ -113,7 +142,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     const file = path.join(options.dataDir, DATABASE_FILE);
     checkDatabaseFile(file);
-    const opened = new Store(openDatabase(file));
+    const database = new WatchedDatabase(openDatabase(file), (failure) => {
+      log.notice("error", failure.message);
+      options.onFatal?.(failure);
+    });
+    const opened = new Store(database);
     store = opened;
     const cursors = inTransaction(opened, () => new CursorCodec(opened));
     const stopwatch = new Stopwatch(options.watch);

@@ -74,10 +74,14 @@ export type Opened = {
   tables: Readonly<Record<string, readonly string[]>>;
 };
 
-/** An error in a form that can be cloned; `code` where the host can't start, `visible` for a platform's refusal. */
+/**
+ * An error in a form that can be cloned; `code` where the host can't start, `visible` for a platform's refusal,
+ * `storage` where the disk failed and the outcome is open.
+ */
 export type PlainError =
   | { kind: "host"; code: HostErrorCode; message: string }
   | { kind: "platform"; message: string; visible: boolean }
+  | { kind: "storage"; message: string }
   | { kind: "other"; message: string; stack: string };
 
 export type FromEngine =

@@ -29,6 +29,17 @@ afterEach(async () => {
 });
 afterAll(removeDataDirs);
 
+test("a subscription that is closed twice does not end the thread", async () => {
+  const host = await open();
+  const subscription = host.engine.subscribe(() => undefined);
+  subscription.add(1, { call: callOf("jobs:deeds"), journal: null });
+  await subscription.refresh();
+  subscription.close();
+  subscription.close();
+  expect(await host.query("jobs:deeds")).toEqual([]);
+  expect(restarts(host)).toEqual([]);
+});
+
 function restarts({ logged }: TestEngine): unknown[] {
   return logged.filter(({ message }) => message.includes("started again")).map((record) => record["why"]);
 }

@@ -68,6 +68,7 @@ export class SupervisedSubscription implements Subscription {
     }
   }
 
+  /** Safe to call twice: a session ends, and then its socket does. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -11,15 +11,22 @@ type Connection = {
   once(event: "close", listener: () => void): unknown;
 };
 
+/** A flood of refusals is one line in the log now and then. */
+const NOTICE_INTERVAL_MS = 10_000;
+
 /** Counts the open connections of one host. */
 export class Connections {
   readonly #limits: ConnectionLimits;
+  readonly #onRefusals: (refused: number) => void;
+  #noticedAtMs = -Infinity;
   readonly #byNetwork = new Map<string, number>();
   #open = 0;
   #refused = 0;
 
-  constructor(limits: ConnectionLimits) {
+  /** `onRefusals` gets the number of all refusals so far, at most once in ten seconds. */
+  constructor(limits: ConnectionLimits, onRefusals: (refused: number) => void = () => undefined) {
     this.#limits = limits;
+    this.#onRefusals = onRefusals;
   }
 
   get open(): number {
@@ -36,6 +43,7 @@ export class Connections {
     const ofNetwork = this.#byNetwork.get(network) ?? 0;
     if (this.#open >= this.#limits.most || ofNetwork >= this.#limits.mostPerAddress) {
       this.#refused += 1;
+      this.#notice();
       return false;
     }
     this.#open += 1;
@@ -44,6 +52,13 @@ export class Connections {
       this.#release(network);
     });
     return true;
+  }
+
+  #notice(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#noticedAtMs < NOTICE_INTERVAL_MS) return;
+    this.#noticedAtMs = nowMs;
+    this.#onRefusals(this.#refused);
   }
 
   #release(network: string): void {

@@ -15,7 +15,7 @@ export function ready(version: string): Reply {
 }
 
 /** What the API's port answers before and after that. */
-export function answerUnready(status: "starting" | "stopping"): Handler {
+export function answerUnready(status: "starting" | "stopping" | "failed"): Handler {
   return (exchange) => {
     const { pathname } = exchange.url;
     if (pathname === "/healthz" || pathname === READY_ROUTE) exchange.route = pathname;

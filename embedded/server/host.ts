@@ -15,7 +15,7 @@ import { loadDevelopmentSecrets, type DevelopmentSecrets } from "./developmentSe
 import { claimDataFolder } from "./environmentMarker.ts";
 import { DevelopmentProvider } from "./developmentProvider.ts";
 import { Connections } from "./connections.ts";
-import { answerUnready, READY_ROUTE } from "./health.ts";
+import { answerUnready, READY_ROUTE, unavailable } from "./health.ts";
 import { apiRoutes } from "./httpApi.ts";
 import {
   dispatch,
@@ -52,6 +52,8 @@ export type Host = {
   adminKey: string | null;
   /** Only in development: POST {"user", "orgId"?} to `<developmentIssuer>/token` for a token. */
   developmentIssuer?: string;
+  /** Resolves when the engine can't go on: every request is refused from then on, and the process must end. */
+  failed: Promise<Error>;
   /** Resolves when everything acknowledged is on disk and the ports are free. Safe to call twice. */
   stop(): Promise<void>;
 };
@@ -72,6 +74,7 @@ export async function startHost(
   const watch = watchOf(config, secretValues(environment, adminKey), options.writeLog);
   const { log } = watch;
 
+  const failure = Promise.withResolvers<Error>();
   const ports = await openPorts(config, watch);
   const portsOpenAtMs = performance.now();
   let engine: Engine | undefined;
@@ -89,11 +92,13 @@ export async function startHost(
       ...(config.engineMemoryMib === undefined ? {} : { memoryMib: config.engineMemoryMib }),
       redactErrors: config.environment === "production",
       log: operator.log(engineLog(log)),
+      onFatal: failure.resolve,
     });
     engine = operator.attach(observedEngine(opened, watch));
     const providers = await allProviders(engine, development, log);
     const authenticator = new Authenticator({ providers, adminKey });
-    const parts = { config, ports, engine, authenticator, development, operator, adminKey };
+    const failed = failure.promise;
+    const parts = { config, ports, engine, authenticator, development, operator, adminKey, failed };
     const host = serve({ ...parts, ...watch });
     log({
       level: "debug",
@@ -123,7 +128,11 @@ function watchOf(
   const report: Report = (message, error, context) => {
     log({ level: "error", component: "host", message, ...context, error });
   };
-  return { log, report, metrics: new Metrics(), connections: new Connections(config.connections) };
+  const connections = new Connections(config.connections, (refused) => {
+    const message = "connections are refused: there are as many as the host takes";
+    log({ level: "warn", component: "http", message, refused, ...config.connections });
+  });
+  return { log, report, metrics: new Metrics(), connections };
 }
 
 /** Convex calls a part of the app a component; in the host's log it is a part of the host. */
@@ -221,6 +230,7 @@ type HostParts = Watch & {
   development: DevelopmentProvider | undefined;
   operator: Operator;
   adminKey: string | undefined;
+  failed: Promise<Error>;
 };
 
 function serve(parts: HostParts): Host {
@@ -245,12 +255,19 @@ function serve(parts: HostParts): Host {
     },
   });
   ports.site.serve({ answer: (exchange) => answerSite(site, exchange, exchange.url.pathname) });
+  void parts.failed.then(() => {
+    ports.api.serve({ answer: answerUnready("failed") });
+    ports.site.serve({ answer: unavailable });
+    // Their clients come back to the next process, and send again what was not answered.
+    sync.terminate();
+  });
 
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(ports.api),
     siteUrl,
     adminKey: parts.adminKey ?? null,
+    failed: parts.failed,
     ...(development === undefined ? {} : { developmentIssuer: development.issuer }),
     stop: () => (stopped ??= shutDown(parts, sync)),
   };

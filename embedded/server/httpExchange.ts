@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline, type Readable } from "node:stream";
 import type { z } from "zod";
+import { StorageFailure } from "../engine/storage/storageErrors.ts";
 import { AuthenticationError } from "./authenticationError.ts";
 import { MalformedJson, parseJson } from "./json.ts";
 
@@ -44,6 +45,13 @@ export class HttpProblem extends Error {
     this.headers = headers;
   }
 }
+
+const OUTCOME_UNKNOWN = {
+  code: "OutcomeUnknown",
+  message:
+    "The server's disk failed, and the server stops. What this call stored may be there when it runs again, " +
+    "or not: send the call again with the same idempotency key.",
+};
 
 /** Answers one request; throws HttpProblem, AuthenticationError or MalformedJson to refuse it. */
 export type Handler = (exchange: Exchange) => Promise<Reply> | Reply;
@@ -139,6 +147,7 @@ export function refusal(error: unknown, requestId: string, report: Report): Repl
     const reply = json(401, { code: error.code, message: error.message, requestId });
     return { ...reply, headers: { ...reply.headers, "www-authenticate": "Bearer" } };
   }
+  if (error instanceof StorageFailure) return json(503, { ...OUTCOME_UNKNOWN, requestId });
   report("a request failed", error, { requestId });
   const message = `[Request ID: ${requestId}] Server Error`;
   return json(500, { code: "InternalServerError", message, requestId });

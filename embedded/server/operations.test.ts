@@ -311,6 +311,7 @@ describe("connections", () => {
     for (const one of held) await one.until("HTTP/1.1");
     const refused = new RawConnection(full.url);
     expect(await refused.closed).toBe("");
+    expect(hosts.log.at(-1)).toMatch(/warn +http: connections are refused.* refused=1 /);
     held[0]?.destroy();
     await expect
       .poll(async () => {

@@ -1,7 +1,6 @@
 /** A client that speaks the sync protocol by hand, to see each message and to send what no good client sends. */
 import { randomUUID } from "node:crypto";
 import { WebSocket } from "ws";
-import type { Host } from "./host.ts";
 import { decodeTimestamp } from "./timestamps.ts";
 
 export type ServerMessage = { type: string } & Record<string, unknown>;
@@ -33,7 +32,7 @@ export class RawClient {
 
   /** Resolves when the socket is open; rejects when the upgrade is refused. */
   static async open(
-    host: Host,
+    host: { url: string },
     { sessionId = randomUUID(), headers = {} }: { sessionId?: string; headers?: Record<string, string> } = {},
   ): Promise<RawClient> {
     const url = `${host.url.replace("http", "ws")}/api/1.48.0/sync`;
@@ -52,7 +51,7 @@ export class RawClient {
 
   /** Opens and sends Connect. */
   static async connect(
-    host: Host,
+    host: { url: string },
     fields: Record<string, unknown> = {},
     options: { sessionId?: string } = {},
   ): Promise<RawClient> {

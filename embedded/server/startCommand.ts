@@ -3,6 +3,7 @@ import path from "node:path";
 import colors from "picocolors";
 import { useCompileCache } from "../compileCache.ts";
 import { HostError } from "../engine/errors.ts";
+import { explainedAtStart, StorageFailure } from "../engine/storage/storageErrors.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
 import type { Host } from "./host.ts";
 
@@ -21,6 +22,7 @@ export async function runStart(variables: Variables, functionsDir?: string): Pro
   if (host === undefined) return;
   process.stdout.write(`${banner(host, parsed.config).join("\n")}\n`);
   stopOnSignal(host);
+  void host.failed.then(stopOnFailure);
 }
 
 async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
@@ -29,8 +31,9 @@ async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
   try {
     return await startHost(config);
   } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    fail([`Daybook can't start. ${error.message}`]);
+    const explained = explainedAtStart(error, config.dataDir);
+    if (!(explained instanceof HostError)) throw error;
+    fail([`Daybook can't start. ${explained.message}`]);
     return undefined;
   }
 }
@@ -72,6 +75,32 @@ function nextSteps(issuer: string): string[] {
     "  npm run audit -- verify --url URL --token TOKEN       check the ledger of the token's organisation",
     "",
   ];
+}
+
+/** EX_IOERR and EX_SOFTWARE of sysexits.h: the disk failed while the host ran, or the engine can't go on. */
+const EXIT_STORAGE_FAILED = 74;
+const EXIT_ENGINE_FAILED = 70;
+/** For the answers to callers whose calls were under way. */
+const LAST_WORDS_MS = 250;
+
+const ADVICE = {
+  disk: "Look at the system's log and the disk, then start again: the start recovers what was committed.",
+  engine: "The log says what happened before. Start again.",
+};
+
+/**
+ * Waits for nothing that would use the disk. While Node takes the engine's thread down, SQLite may still move commits
+ * into the database file that were synced before; the one that failed is not among them.
+ */
+function stopOnFailure(failure: Error): void {
+  const isDisk = failure instanceof StorageFailure;
+  fail([
+    `Daybook stops: ${failure.message}.`,
+    "What was acknowledged is on disk. What was being stored may be there after the next start, or not:",
+    "clients that send it again with the same idempotency key get the first answer.",
+    isDisk ? ADVICE.disk : ADVICE.engine,
+  ]);
+  setTimeout(() => process.exit(isDisk ? EXIT_STORAGE_FAILED : EXIT_ENGINE_FAILED), LAST_WORDS_MS);
 }
 
 function stopOnSignal(host: Host): void {

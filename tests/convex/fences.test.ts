@@ -168,6 +168,16 @@ describe("time", () => {
     vi.setSystemTime(Date.now() + 1);
     committed(await invite());
   });
+
+  test("a clock that was hours ahead and is set right again leaves nobody limited", async () => {
+    const backend = openTestBackend();
+    vi.setSystemTime(Date.UTC(2030, 0, 1, 5));
+    const { owner } = await foundOrganization(backend);
+    await defineService(owner.client);
+    vi.setSystemTime(Date.UTC(2030, 0, 1));
+    await defineService(owner.client);
+    committed(await owner.client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }));
+  });
 });
 
 describe("the ledger component", () => {

@@ -1,5 +1,4 @@
 /** The auditor's program, run as an auditor runs it, against a live host and its exported file. */
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,10 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "../support/hostBackend.ts";
-import { exitOf } from "../support/hostProcess.ts";
+import { run, type Ended } from "../support/hostProcess.ts";
 import { defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
-
-const ROOT = path.join(import.meta.dirname, "../..");
 
 let backend: HostBackend;
 let folder: string;
@@ -24,15 +21,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function audit(...args: string[]): Promise<{ exit: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ["audit/main.ts", ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  return { exit: await exitOf(child), stdout, stderr };
+function audit(...args: string[]): Promise<Ended> {
+  return run(["audit/main.ts", ...args]);
 }
 
 async function organization(): Promise<{

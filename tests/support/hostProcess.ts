@@ -66,9 +66,9 @@ export class HostProcess {
     return host;
   }
 
-  /** Starts it again on the same data and ports; resolves when it answers. */
-  async start(): Promise<void> {
-    const child = this.spawn();
+  /** Starts it again on the same data and ports; resolves when it answers. `environment` is for this run only. */
+  async start(environment: Record<string, string> = {}): Promise<void> {
+    const child = this.spawn(environment);
     this.#child = child;
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await this.#answers())) {
@@ -109,6 +109,21 @@ export class HostProcess {
     return await exitOf(child, signal);
   }
 
+  /** Waits until the process ends by itself. */
+  async exit(): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("the host does not run");
+    const code = await exitOf(child);
+    this.#child = undefined;
+    return code;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("the host does not run");
+    return pid;
+  }
+
   /** Ends the process and removes its data. */
   async remove(): Promise<void> {
     await this.kill();
@@ -122,6 +137,19 @@ export class HostProcess {
     return secrets.DAYBOOK_ADMIN_KEY;
   }
 
+  /** Runs a command of the host's command line on its data folder. */
+  async maintain(...args: string[]): Promise<Ended> {
+    return await run(["embedded/main.ts", ...args], { DATA_DIR: this.dataDir });
+  }
+
+  /** The value of one of the host's metrics without labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const value = new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1];
+    if (value === undefined) throw new Error(`no metric ${name}:\n${text}`);
+    return Number(value);
+  }
+
   /** A token of the development provider. */
   async token(user: string, orgId?: unknown): Promise<string> {
     const response = await fetch(`${this.url}/dev/token`, {
@@ -132,6 +160,24 @@ export class HostProcess {
     if (!response.ok) throw new Error(`no token: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { token: string }).token;
   }
+}
+
+export type Ended = { exit: number | null; stdout: string; stderr: string };
+
+/** Runs one of the repository's programs to its end. */
+export async function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  const exit = await exitOf(child);
+  await closed;
+  return { exit, stdout, stderr };
 }
 
 /** The exit code of a process, after an optional signal; null when a signal ended it. */

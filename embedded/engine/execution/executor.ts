@@ -7,6 +7,7 @@
  */
 import { PlatformError } from "../errors.ts";
 import { HOST_LIMITS } from "../limits.ts";
+import { DiskFull } from "../storage/storageErrors.ts";
 import type { Store, Touched } from "../storage/store.ts";
 import { Transaction } from "../transaction/transaction.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -22,7 +23,7 @@ type Work = {
   fail: (error: unknown) => void;
 };
 
-/** The group's own transaction broke (disk full, I/O error): nothing of it may stay. */
+/** The group's own transaction broke: nothing of it may stay. */
 class GroupError extends Error {
   override readonly name = "GroupError";
 }
@@ -31,7 +32,18 @@ export type ExecutorParts = {
   store: Store;
   stopwatch: Stopwatch;
   onCommit: (touched: Touched) => void;
-  onListenerError: (error: unknown) => void;
+  notices: ExecutorNotices;
+};
+
+/** What happens beside the answers; none of these may throw. */
+export type ExecutorNotices = {
+  /** A commit is durable, and whoever had to take notice of it failed. */
+  listenerFailed: (error: unknown) => void;
+  /** Commits are refused from now on, until one succeeds again. */
+  diskFull: (error: DiskFull) => void;
+  diskHasRoom: () => void;
+  /** Commits are durable in the log, which grows because it can't be moved into the database file. */
+  checkpointFailed: (error: unknown) => void;
 };
 
 function nextTurn(): Promise<void> {
@@ -42,6 +54,7 @@ function nextTurn(): Promise<void> {
 export class Executor {
   private readonly parts: ExecutorParts;
   private readonly store: Store;
+  private isDiskFull = false;
   private readonly mutations: Work[] = [];
   private readonly reads: (() => Promise<void>)[] = [];
   private looping = false;
@@ -78,9 +91,15 @@ export class Executor {
 
   /** Runs `work` between commits, with no transaction open. */
   read<T>(work: () => Promise<T>): Promise<T> {
+    const checked = async (): Promise<T> => {
+      const value = await work();
+      // A function may have caught the failure of its read and gone on with half of what is stored.
+      if (this.store.failure !== null) throw this.store.failure;
+      return value;
+    };
     return new Promise((resolve, reject) => {
       this.requireOpen();
-      this.reads.push(() => work().then(resolve, reject));
+      this.reads.push(() => checked().then(resolve, reject));
       this.kick();
     });
   }
@@ -102,6 +121,7 @@ export class Executor {
   private seal(transaction: Transaction, touched: Touched, beforeCommit?: (ts: bigint) => void): bigint {
     if (!transaction.hasChanges() && beforeCommit === undefined) return this.store.newestTs();
     try {
+      this.store.requireTransaction();
       const ts = this.store.issueTs();
       transaction.applyTo(ts, touched);
       beforeCommit?.(ts);
@@ -125,6 +145,7 @@ export class Executor {
         await this.commitGroup();
         // Callers learn of their commits before any other function runs, and may stop the thread.
         await nextTurn();
+        this.checkpoint();
       }
       for (let count = 0; count < HOST_LIMITS.readsBetweenCommitsMax; count += 1) {
         const read = this.reads.shift();
@@ -153,6 +174,7 @@ export class Executor {
     } catch (error) {
       this.store.rollback();
       const cause = error instanceof GroupError ? error.cause : error;
+      this.noticeRefusal(cause);
       for (const work of taken) work.fail(cause);
       // The transaction could not even begin: without a victim the loop would spin on it.
       if (taken.length === 0) this.mutations.shift()?.fail(cause);
@@ -161,12 +183,36 @@ export class Executor {
     }
   }
 
+  private noticeRefusal(cause: unknown): void {
+    if (this.isDiskFull || !(cause instanceof DiskFull)) return;
+    this.isDiskFull = true;
+    this.parts.notices.diskFull(cause);
+  }
+
+  private checkpoint(): void {
+    const { stopwatch, notices } = this.parts;
+    if (this.store.failure !== null) return;
+    stopwatch.mark("engine");
+    try {
+      this.store.checkpointIfDue();
+    } catch (error) {
+      notices.checkpointFailed(error);
+    } finally {
+      stopwatch.mark("idle");
+    }
+  }
+
   /** The commit is durable: a listener's failure is reported, and callers hear of their success all the same. */
   private afterCommit(answers: readonly (() => void)[], touched: Touched): void {
+    const { onCommit, notices } = this.parts;
+    if (this.isDiskFull && touched.size > 0) {
+      this.isDiskFull = false;
+      notices.diskHasRoom();
+    }
     try {
-      this.parts.onCommit(touched);
+      onCommit(touched);
     } catch (error) {
-      this.parts.onListenerError(error);
+      notices.listenerFailed(error);
     }
     for (const answer of answers) answer();
   }
@@ -181,8 +227,9 @@ export class Executor {
       taken.push(work);
       try {
         answers.push(await work.run(new Transaction(this.store, Date.now()), touched));
+        this.store.requireTransaction();
       } catch (error) {
-        if (error instanceof GroupError) throw error;
+        if (error instanceof GroupError || !this.store.inTransaction) throw error;
         answers.push(() => {
           work.fail(error);
         });

@@ -3,6 +3,7 @@
  * was down are made up for by one run; a time that comes while the last run is still going is skipped.
  */
 import { HostError } from "../errors.ts";
+import { HOST_LIMITS } from "../limits.ts";
 import type { CronJson } from "../loader/functions.ts";
 import { findFunction, type App } from "../loader/loadApp.ts";
 import type { Executor } from "../execution/executor.ts";
@@ -12,11 +13,11 @@ import { cronSchedule, ScheduleProblem, type CronSchedule } from "./cronSchedule
 import type { JobTables } from "./jobTables.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-const SLEEP_MAX_MS = 3_600_000;
 const RETRY_DELAY_MS = 1_000;
 const META_NAME = "crons";
 
-type CronState = { spec: string; dueAt: number; lastJobId: string | null };
+/** `dueAt` was computed at `asOf`, by the wall clock of then; older hosts left that out. */
+type CronState = { spec: string; dueAt: number; lastJobId: string | null; asOf?: number };
 
 type Cron = { key: string; component: string; spec: CronJson; schedule: CronSchedule; state: CronState };
 
@@ -43,7 +44,10 @@ function readCron(component: string, name: string, spec: CronJson, known: Record
     // Tried even where the time is known: a schedule that never comes stops the start.
     const firstDueAt = schedule(nowMs, nowMs);
     const before = known[key];
-    const state = before?.spec === specText ? before : { spec: specText, dueAt: firstDueAt, lastJobId: null };
+    const state =
+      before?.spec === specText
+        ? before
+        : { spec: specText, dueAt: firstDueAt, lastJobId: null, asOf: nowMs };
     return { key, component, spec, schedule, state };
   } catch (error) {
     if (!(error instanceof ScheduleProblem)) throw error;
@@ -63,6 +67,18 @@ function readCrons(app: App, store: Store): Cron[] {
   return crons;
 }
 
+/**
+ * After the clock was set back: an interval is a duration and counts from now. A time of the calendar that was
+ * served is not served again, unless the clock was so far ahead that the schedule would rest for long.
+ */
+function followClock(cron: Cron, nowMs: number): void {
+  const { state, schedule, spec } = cron;
+  const setBackMs = (state.asOf ?? 0) - nowMs;
+  const keptMs = spec.schedule.type === "interval" ? 0 : HOST_LIMITS.clockSetBackMaxMs;
+  if (setBackMs <= keptMs) return;
+  cron.state = { ...state, dueAt: Math.min(state.dueAt, schedule(nowMs, nowMs)), asOf: nowMs };
+}
+
 /** Starts the runs of crons. */
 export class Crons {
   private readonly parts: {
@@ -80,15 +96,19 @@ export class Crons {
   constructor(app: App, parts: Crons["parts"]) {
     this.parts = parts;
     this.crons = readCrons(app, parts.store);
+    const nowMs = Date.now();
+    for (const cron of this.crons) followClock(cron, nowMs);
     this.save();
   }
 
   start(delayMinMs = 1): void {
     if (this.stopped || this.crons.length === 0) return;
+    const nowMs = Date.now();
+    for (const cron of this.crons) followClock(cron, nowMs);
     const nextMs = Math.min(...this.crons.map((cron) => cron.state.dueAt));
     this.timer = setTimeout(
       () => void this.runDue(),
-      Math.min(SLEEP_MAX_MS, Math.max(delayMinMs, nextMs - Date.now())),
+      Math.min(HOST_LIMITS.timerMaxMs, Math.max(delayMinMs, nextMs - nowMs)),
     );
   }
 
@@ -117,7 +137,7 @@ export class Crons {
     try {
       await executor.transact((transaction) => {
         const last = state.lastJobId === null ? null : tables.jobOf(transaction, state.lastJobId);
-        const next = { ...state, dueAt };
+        const next = { ...state, dueAt, asOf: nowMs };
         if (last === null || last.phase === "finished") {
           const [args = {}] = cron.spec.args;
           const target = { component: cron.component, path: cron.spec.name };

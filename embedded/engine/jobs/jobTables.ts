@@ -41,7 +41,6 @@ function parseJob(record: JsonObject): Job {
   };
 }
 
-
 /** Reads and writes jobs. */
 export class JobTables {
   private readonly store: Store;

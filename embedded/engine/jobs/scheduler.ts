@@ -18,8 +18,6 @@ import { convexSize } from "../values/convexSize.ts";
 import type { JsonObject } from "../values/json.ts";
 import type { FinalState, Job, JobTables } from "./jobTables.ts";
 
-/** Node's timers overflow beyond 2^31 ms; waking up once an hour for nothing is harmless. */
-const SLEEP_MAX_MS = 3_600_000;
 const RETRY_DELAY_MS = 1_000;
 const FORGET_BATCH = 100;
 
@@ -158,7 +156,7 @@ export class Scheduler implements JobWriter {
       () => {
         this.look();
       },
-      Math.min(SLEEP_MAX_MS, Math.max(1, delayMs)),
+      Math.min(HOST_LIMITS.timerMaxMs, Math.max(1, delayMs)),
     );
   }
 

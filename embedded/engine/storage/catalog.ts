@@ -1,9 +1,9 @@
 /** Which tables and indexes there are. Written when the host starts and when code names a table for the first time. */
-import type { DatabaseSync } from "node:sqlite";
 import { decodeDocumentId } from "../values/documentId.ts";
 import type { JsonObject } from "../values/json.ts";
 import { sortKey, valueAt } from "../values/sortKey.ts";
 import type { ValidatorJson } from "../validation/validator.ts";
+import type { Database } from "./watchedDatabase.ts";
 
 export type Index = {
   /** Negative for `by_id`, which is the documents table itself. */
@@ -49,11 +49,11 @@ function tableKey(component: string, name: string): string {
 
 /** Tables and indexes by name and number, in memory and in the database. */
 export class Catalog {
-  private readonly database: DatabaseSync;
+  private readonly database: Database;
   private byName = new Map<string, Table>();
   private byNumber = new Map<number, Table>();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: Database) {
     this.database = database;
     this.load();
   }

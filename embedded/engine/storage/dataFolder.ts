@@ -8,10 +8,12 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readSync } from 
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { HostError } from "../errors.ts";
+import { storageProblem } from "./storageErrors.ts";
 
 export const DATABASE_FILE = "daybook.sqlite";
 const LOCK_FILE = "lock.sqlite";
 const BUSY_TIMEOUT_MS = 5_000;
+const READ_CHUNK_BYTES = 1024 * 1024;
 const SQLITE_MAGIC = "SQLite format 3\0";
 /** Marks a database file as this host's ("DBEH"). */
 export const APPLICATION_ID = 0x44424548;
@@ -70,6 +72,17 @@ function corrupt(file: string, finding: string, cause?: unknown): HostError {
   );
 }
 
+/** To SQLite a page that the disk can't read is damage. Throws Node's error of the read then. */
+function requireReadable(file: string): void {
+  const descriptor = openSync(file, "r");
+  try {
+    const chunk = Buffer.alloc(READ_CHUNK_BYTES);
+    while (readSync(descriptor, chunk) > 0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function hasSqliteHeader(file: string): boolean {
   const descriptor = openSync(file, "r");
   try {
@@ -100,7 +113,7 @@ function inspectDatabase(file: string): void {
     }
     const row = database.prepare("PRAGMA quick_check(1)").get();
     const finding = String(row?.["quick_check"] ?? "no answer");
-    if (finding !== "ok") throw corrupt(file, finding);
+    if (finding !== "ok") throw corrupt(file, finding.replaceAll("\n", " "));
     const objects = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get();
     if (Number(objects?.["n"] ?? 0) > 0 && pragmaNumber(database, "application_id") !== APPLICATION_ID) {
       throw corrupt(file, "it is a database, but not one of this host");
@@ -117,6 +130,10 @@ export function checkDatabaseFile(file: string): void {
   try {
     inspectDatabase(file);
   } catch (error) {
+    // What the disk does not give up says nothing of what is on it.
+    const problem = storageProblem(error);
+    if (problem === "unreadable" || problem === "full") throw error;
+    requireReadable(file);
     if (error instanceof HostError) throw error;
     throw corrupt(file, error instanceof Error ? error.message : String(error), error);
   }
@@ -149,9 +166,9 @@ export function openDatabase(file: string): DatabaseSync {
   // A backup that reads the file may hold it for a moment.
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    database.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000",
-    );
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
+    // The store does it, and sees its errors.
+    database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec(`BEGIN IMMEDIATE; ${SCHEMA}`);
     database.exec(
       `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}; COMMIT`,

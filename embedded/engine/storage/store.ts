@@ -1,9 +1,10 @@
 /** Documents, index entries, timestamps and session requests on SQLite. Knows nothing of functions. */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { HOST_LIMITS } from "../limits.ts";
 import type { JsonObject } from "../values/json.ts";
 import { Catalog, indexKey, type Index, type Table } from "./catalog.ts";
 import { openAnswer, sealAnswer, sessionName, type Answer } from "./sealedAnswer.ts";
+import type { StorageFailure } from "./storageErrors.ts";
+import type { Database, Statement } from "./watchedDatabase.ts";
 
 export type Order = "asc" | "desc";
 
@@ -25,6 +26,9 @@ export type RecordedRequest = Answer & { commitTs: bigint };
 const CREATION_TIME_STEP_MS = 2 ** -12;
 
 const FORGET_INTERVAL_MS = 60_000;
+
+/** Each row changes about a page, so the log grows to some 16 MB between checkpoints. */
+const CHECKPOINT_ROWS = 4_000;
 
 const SCAN = (order: "" | "DESC"): string =>
   `SELECT e.key AS key, d.id AS id, d.value AS value
@@ -49,11 +53,13 @@ type Statements = Record<
   | "getMeta"
   | "findRequest"
   | "recordRequest"
-  | "forgetRequests",
-  StatementSync
+  | "forgetRequests"
+  | "rowsChanged"
+  | "checkpoint",
+  Statement
 >;
 
-function prepareStatements(database: DatabaseSync): Statements {
+function prepareStatements(database: Database): Statements {
   const statements: Statements = {
     read: database.prepare("SELECT value FROM documents WHERE table_number = ? AND id = ?"),
     write: database.prepare(
@@ -79,6 +85,8 @@ function prepareStatements(database: DatabaseSync): Statements {
        VALUES (?, ?, ?, ?, ?)`,
     ),
     forgetRequests: database.prepare("DELETE FROM session_answers WHERE recorded_at_ms < ?"),
+    rowsChanged: database.prepare("SELECT total_changes() AS n"),
+    checkpoint: database.prepare("PRAGMA wal_checkpoint(PASSIVE)"),
   };
   // Nanoseconds since 1970 do not fit a double.
   statements.findRequest.setReadBigInts(true);
@@ -94,14 +102,15 @@ function touch(touched: Touched, indexId: number, key: Uint8Array): void {
 /** The durable side of the engine. All calls are synchronous; one caller at a time holds the open transaction. */
 export class Store {
   readonly catalog: Catalog;
-  private readonly database: DatabaseSync;
+  private readonly database: Database;
   private readonly statements: Statements;
   private committedTs: bigint;
   private issuedTs: bigint;
   private lastCreationTime: number;
   private forgotRequestsAtMs = 0;
+  private rowsAtCheckpoint = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: Database) {
     this.database = database;
     this.catalog = new Catalog(database);
     this.statements = prepareStatements(database);
@@ -135,9 +144,36 @@ export class Store {
   }
 
   rollback(): void {
+    // A failed disk takes no more statements; the next start undoes what is not committed.
+    if (this.failure !== null) return;
     if (this.database.isTransaction) this.database.exec("ROLLBACK");
     this.issuedTs = this.committedTs;
     this.catalog.reload();
+  }
+
+  /** Why the database can't be used any more, and the engine with it. */
+  get failure(): StorageFailure | null {
+    return this.database.failure ?? null;
+  }
+
+  get inTransaction(): boolean {
+    return this.database.isTransaction;
+  }
+
+  /** SQLite undoes a transaction by itself on some errors; what follows would then be stored row by row. */
+  requireTransaction(): void {
+    if (!this.inTransaction) throw new Error("the transaction was undone on the way");
+  }
+
+  /**
+   * Moves the write-ahead log into the database file when enough has come together. Call after a commit: SQLite's
+   * own checkpoints keep their errors to themselves. Throws DiskFull or StorageFailure.
+   */
+  checkpointIfDue(): void {
+    const rows = Number(this.statements.rowsChanged.get()?.["n"]);
+    if (rows - this.rowsAtCheckpoint < CHECKPOINT_ROWS) return;
+    this.rowsAtCheckpoint = rows;
+    this.statements.checkpoint.get();
   }
 
   /** Next commit timestamp in nanoseconds: the clock, or one more than the last where the clock stood or went back. */
