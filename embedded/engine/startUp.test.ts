@@ -26,8 +26,10 @@ describe("the data folder", () => {
     expect(statSync(dataDir).mode & 0o777).toBe(0o700);
     const files = readdirSync(dataDir);
     expect(files).toContain(`${DATABASE}-wal`);
-    for (const file of files)
-      expect([file, statSync(path.join(dataDir, file)).mode & 0o777]).toEqual([file, 0o600]);
+    for (const file of files) {
+      const { mode } = statSync(path.join(dataDir, file));
+      expect([file, mode & 0o777]).toEqual([file, file === "files" ? 0o700 : 0o600]);
+    }
     await host.engine.close();
   });
 
