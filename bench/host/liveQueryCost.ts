@@ -2,10 +2,9 @@
  * What a commit costs while other queries are live. All of them read one group from some row on, to its end, so
  * their ranges overlap in the same part of the same index; the commits write before all of these rows.
  */
-import { openEngine } from "../../embedded/engine/openEngine.ts";
 import type { Call } from "../../embedded/engine/contract.ts";
 import { measureLoops } from "../loops.ts";
-import { FUNCTIONS_DIR } from "./measureHost.ts";
+import { openBenchEngine } from "./benchEngine.ts";
 import * as rows from "./rows.ts";
 
 const GROUP = 1;
@@ -18,15 +17,7 @@ function callOf(path: string, args: Record<string, unknown>): Call {
 
 /** Milliseconds of a commit, the median, with so many live queries that it does not touch. */
 export async function commitCost(dataDir: string, liveQueries: number, seconds: number): Promise<number> {
-  const environment = {};
-  const log = (): void => undefined;
-  const engine = await openEngine({
-    functionsDir: FUNCTIONS_DIR,
-    dataDir,
-    environment,
-    redactErrors: false,
-    log,
-  });
+  const engine = await openBenchEngine(dataDir);
   let stale = 0;
   const subscription = engine.subscribe(() => {
     stale += 1;

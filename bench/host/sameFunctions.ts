@@ -4,10 +4,9 @@ import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex
 import { getFunctionName } from "convex/server";
 import { convexToJson, jsonToConvex, type JSONValue } from "convex/values";
 import type { Outcome } from "../../embedded/engine/contract.ts";
-import { openEngine } from "../../embedded/engine/openEngine.ts";
 import schema from "../app/convex/schema.ts";
 import { measureLoops } from "../loops.ts";
-import { FUNCTIONS_DIR } from "./measureHost.ts";
+import { openBenchEngine } from "./benchEngine.ts";
 import * as rows from "./rows.ts";
 
 const GROUPS = 10;
@@ -34,13 +33,7 @@ function valueOf(outcome: Outcome): unknown {
 
 /** The engine of the embedded host, on disk. */
 export async function openOnEngine(dataDir: string): Promise<Place> {
-  const engine = await openEngine({
-    functionsDir: FUNCTIONS_DIR,
-    dataDir,
-    environment: {},
-    redactErrors: false,
-    log: () => undefined,
-  });
+  const engine = await openBenchEngine(dataDir);
   const callOf = (name: Ref<"query" | "mutation">, args: Record<string, unknown>) => ({
     path: getFunctionName(name),
     componentPath: "",
