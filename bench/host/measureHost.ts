@@ -4,10 +4,10 @@ import { once } from "node:events";
 import path from "node:path";
 import { HostProcess, type HostOptions } from "../../tests/support/hostProcess.ts";
 import type { Measured } from "../loops.ts";
+import { FUNCTIONS_DIR } from "./benchEngine.ts";
 import type { FanOut, FanOutTask, Task, WriteTask } from "./clientProcess.ts";
 
 const CLIENTS = path.join(import.meta.dirname, "clientProcess.ts");
-export const FUNCTIONS_DIR = path.join(import.meta.dirname, "../app/convex");
 const FAN_OUT_COMMITS = 20;
 
 async function inClientProcess(task: Task): Promise<unknown> {

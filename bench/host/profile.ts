@@ -29,21 +29,26 @@ const PURPOSES: readonly [purpose: string, matches: (name: string, url: string) 
   ["server", (_name, url) => url.includes("embedded/server/")],
 ];
 
-/** Milliseconds by purpose, the longest first, of the only profile in a folder. */
+/** Milliseconds by purpose, the longest first, of all profiles in a folder: one for each thread. */
 export function timeByPurpose(folder: string): [purpose: string, ms: number][] {
-  const file = readdirSync(folder).find((name) => name.endsWith(".cpuprofile"));
-  if (file === undefined) throw new Error("the host left no profile");
-  const profile = JSON.parse(readFileSync(path.join(folder, file), "utf8")) as Profile;
+  const totals = new Map<string, number>();
+  const files = readdirSync(folder).filter((name) => name.endsWith(".cpuprofile"));
+  if (files.length === 0) throw new Error("the host left no profile");
+  for (const file of files) {
+    addTimes(JSON.parse(readFileSync(path.join(folder, file), "utf8")) as Profile, totals);
+  }
+  return [...totals].sort(([, one], [, other]) => other - one);
+}
+
+function addTimes(profile: Profile, totals: Map<string, number>): void {
   const purposeOf = new Map(
     profile.nodes.map(({ id, callFrame: { functionName, url } }) => {
       const found = PURPOSES.find(([, matches]) => matches(functionName, url));
       return [id, found?.[0] ?? "everything else"];
     }),
   );
-  const totals = new Map<string, number>();
   profile.samples.forEach((sample, index) => {
     const purpose = purposeOf.get(sample) ?? "everything else";
     totals.set(purpose, (totals.get(purpose) ?? 0) + (profile.timeDeltas[index] ?? 0) / 1_000);
   });
-  return [...totals].sort(([, one], [, other]) => other - one);
 }
