@@ -12,8 +12,13 @@ const WRAPPERS = [
   "convex/projections/projectionQuery.ts",
   "convex/projections/rebuild.ts",
   "convex/access/securityLogReader.ts",
+  "convex/operator/organizations.ts",
+  "convex/workers/integrity.ts",
+  "convex/workers/closing.ts",
   "convex/events/append.ts",
   "convex/events/read.ts",
+  "convex/events/check.ts",
+  "convex/events/receipts.ts",
   "convex/http.ts",
 ];
 
@@ -77,7 +82,7 @@ export default tseslint.config(
             {
               group: ["**/_generated/api*"],
               importNames: ["components"],
-              message: "Components are reached through pipeline/ledger.ts and access/limits.ts.",
+              message: "Components are reached through the files named below.",
             },
           ],
         },
@@ -89,6 +94,7 @@ export default tseslint.config(
       ...WRAPPERS,
       "convex/pipeline/ledger.ts",
       "convex/projections/ledgerReader.ts",
+      "convex/workers/ledgerCheck.ts",
       "convex/access/limits.ts",
     ],
     rules: { "no-restricted-imports": "off" },

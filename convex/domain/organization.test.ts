@@ -43,13 +43,3 @@ test("rename records the new name", () => {
 test("rename of nothing is NOT_FOUND", () => {
   expect(decideRename(given(), { name: "B" }, context)).toEqual({ kind: "rejected", code: "NOT_FOUND" });
 });
-
-test("the state of an organisation is its newest name", () => {
-  expect(given()).toEqual({ kind: "none" });
-  expect(given(CREATED)).toEqual({ kind: "existing", name: "A" });
-  expect(given(CREATED, { type: "organization.renamed", data: { name: "B" } })).toEqual({
-    kind: "existing",
-    name: "B",
-  });
-  expect(given(CREATED, { type: "member.joined", data: {} })).toEqual({ kind: "existing", name: "A" });
-});

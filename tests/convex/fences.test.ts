@@ -241,7 +241,7 @@ describe("the ledger component", () => {
     expect(await head(backend)).toBe(0);
   });
 
-  test("INV-11 payloads hold ids, codes, times, amounts and the names of organisations and services, nothing else", () => {
+  test("INV-11 payloads hold ids, codes, times, amounts and the names of organisations, services and providers, nothing else", () => {
     const fields = new Set(
       Object.values(CATALOGUE).flatMap(({ latest }) => Object.keys((latest as z.ZodObject).shape)),
     );
@@ -250,6 +250,7 @@ describe("the ledger component", () => {
         ...["userId", "serviceId", "invitationId", "assigneeId", "previousAssigneeId"],
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
+        ...["issuer", "providerOrgId"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(
@@ -262,7 +263,7 @@ describe("the ledger component", () => {
     ]);
   });
 
-  test("INV-01 the component exports one mutation, the pen", () => {
+  test("INV-01 the component exports one pen for events, and one mutation that knows receipts only", () => {
     const modules = import.meta.glob<Record<string, Exported>>(
       ["../../convex/events/*.ts", "!../../convex/events/*.config.ts"],
       { eager: true },
@@ -272,7 +273,28 @@ describe("the ledger component", () => {
         .filter(([, value]) => value.isMutation === true || value.isAction === true)
         .map(([name]) => `${path.split("/").at(-1) ?? ""}:${name}`),
     );
-    expect(mutations).toEqual(["append.ts:append"]);
+    expect(mutations.sort()).toEqual(["append.ts:append", "receipts.ts:removeOfClosed"]);
+    const sources = import.meta.glob<string>("../../convex/events/*.ts", {
+      eager: true,
+      query: "?raw",
+      import: "default",
+    });
+    const writes = Object.entries(sources).flatMap(([path, text]) =>
+      [...text.matchAll(/db\s*\.(insert|patch|replace|delete)\(\s*"(\w+)"/g)].map(
+        ([, verb, table]) => `${path.split("/").at(-1) ?? ""} ${verb ?? ""} ${table ?? ""}`,
+      ),
+    );
+    expect(writes.sort()).toEqual([
+      "append.ts insert events",
+      "append.ts insert heads",
+      "append.ts insert receipts",
+      "append.ts patch heads",
+      "receipts.ts delete receipts",
+    ]);
+    const anyWrite = Object.values(sources).flatMap((text) => [
+      ...text.matchAll(/db\s*\.(insert|patch|replace|delete)\(/g),
+    ]);
+    expect(anyWrite).toHaveLength(writes.length);
   });
 });
 

@@ -24,7 +24,8 @@ export async function openHostBackend(environment: Record<string, string> = {}):
   const host = await HostProcess.launch(environment);
   return {
     host,
-    as: async ({ subject, orgId }: Person) => client(host, await host.token(subject, orgId)),
+    as: async ({ subject, orgId, authenticatedAgoS }: Person) =>
+      client(host, await host.token(subject, orgId, authenticatedAgoS)),
     anonymous: () => client(host),
     operator: operator(host),
     close: () => host.remove(),

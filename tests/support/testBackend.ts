@@ -22,21 +22,36 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
 };
 
-export type TestBackend = Backend & { t: TestConvex<typeof schema> };
+export type TestBackend = Backend & {
+  t: TestConvex<typeof schema>;
+  /** A client whose token has these claims besides its subject. */
+  withClaims: (subject: string, claims: Record<string, unknown>, issuer?: string) => Client;
+};
 
 export function openTestBackend(): TestBackend {
   Object.assign(process.env, TEST_ENVIRONMENT);
   const t = convexTest(schema, { ...modules, ...catalogue });
   t.registerComponent("events", eventsSchema, eventsModules);
   rateLimiter.register(t);
-  const as = ({ subject, orgId }: Person): Promise<Client> =>
-    Promise.resolve(
-      t.withIdentity({
-        issuer: TEST_ISSUER,
-        subject,
-        tokenIdentifier: `${TEST_ISSUER}|${subject}`,
+  const withClaims: TestBackend["withClaims"] = (subject, claims, issuer = TEST_ISSUER) =>
+    t.withIdentity({ issuer, subject, tokenIdentifier: `${issuer}|${subject}`, ...claims }) as Client;
+  const as = ({ subject, orgId, authenticatedAgoS }: Person): Promise<Client> => {
+    const nowS = Math.floor(Date.now() / 1000);
+    return Promise.resolve(
+      withClaims(subject, {
         ...(orgId === undefined ? {} : { daybook_org: orgId }),
-      }) as Client,
+        ...(authenticatedAgoS === undefined
+          ? {}
+          : { daybook_iat: nowS, daybook_auth_time: nowS - authenticatedAgoS }),
+      }),
     );
-  return { t, as, anonymous: () => t as Client, operator: t as never, close: () => Promise.resolve() };
+  };
+  return {
+    t,
+    as,
+    withClaims,
+    anonymous: () => t as Client,
+    operator: t as never,
+    close: () => Promise.resolve(),
+  };
 }
