@@ -47,7 +47,7 @@ async function queryCode(
 }
 
 /** Every public function with arguments that are valid in form and name nothing that exists. */
-function everyFunction(): Call[] {
+export function everyFunction(): Call[] {
   const command = (
     name: string,
     ref: FunctionReference<"mutation">,
@@ -137,7 +137,7 @@ function everyFunction(): Call[] {
 
 export const FUNCTION_NAMES: readonly string[] = everyFunction().map(({ name }) => name);
 
-const SIGNED_IN = [
+export const SIGNED_IN = [
   "commands/organizations:create",
   "commands/members:acceptInvitation",
   "commands/session:selectOrganization",

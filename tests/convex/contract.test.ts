@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { ledgerContract } from "../contract/ledger.ts";
+import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
 import { openTestBackend } from "../support/testBackend.ts";
 
@@ -18,4 +19,7 @@ describe("bookings on convex-test", () => {
 });
 describe("ledger on convex-test", () => {
   ledgerContract(open);
+});
+describe("lifecycle on convex-test", () => {
+  lifecycleContract(open);
 });

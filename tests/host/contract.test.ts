@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { ledgerContract } from "../contract/ledger.ts";
+import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
 import type { Backend } from "../support/backend.ts";
 import { openHostBackend } from "../support/hostBackend.ts";
@@ -27,4 +28,7 @@ describe("bookings on the embedded host", () => {
 });
 describe("ledger on the embedded host", () => {
   ledgerContract(open);
+});
+describe("lifecycle on the embedded host", () => {
+  lifecycleContract(open);
 });

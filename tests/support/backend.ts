@@ -23,6 +23,9 @@ export type Person = { subject: string; orgId?: string; authenticatedAgoS?: numb
 export interface Backend {
   /** A client with a verified token of this person. */
   as(person: Person): Promise<Client>;
+  /** A client with a verified token of `issuer` with exactly these claims: another person than `as` gives. */
+  withClaims(subject: string, claims: Readonly<Record<string, unknown>>): Promise<Client>;
+  readonly issuer: string;
   anonymous(): Client;
   /** Calls internal functions, as an operator with the deployment's key does. */
   operator: {
