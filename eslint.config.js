@@ -22,6 +22,16 @@ const WRAPPERS = [
   "convex/http.ts",
 ];
 
+/** The token and the database, as only the files that stand for them see them. */
+const RAW_IDENTITY = {
+  selector: "MemberExpression[property.name='getUserIdentity']",
+  message: "Use getAuthUser, requireSameOrg or requireRole of access/principal.ts.",
+};
+const RAW_DATABASE = {
+  selector: "MemberExpression[property.name='db'][object.name='ctx']",
+  message: "Use the tenant-scoped database.",
+};
+
 const IMPURE = [
   "MemberExpression[object.name='Date'][property.name='now']",
   "MemberExpression[object.name='Math'][property.name='random']",
@@ -99,6 +109,22 @@ export default tseslint.config(
     ],
     rules: { "no-restricted-imports": "off" },
   },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: ["convex/access/principal.ts", "convex/**/*.test.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY] },
+  },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: [
+      "convex/access/{principal,directory,tenantDb}.ts",
+      "convex/events/*.ts",
+      // Finds the next organisation whose time came, which no organisation's own database can.
+      "convex/workers/closing.ts",
+      "convex/**/*.test.ts",
+    ],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE] },
+  },
   // The one place where the functions read their environment, and the one file that Convex reads before any.
   {
     files: ["convex/access/environment.ts", "convex/auth.config.ts"],
@@ -111,6 +137,8 @@ export default tseslint.config(
     rules: {
       "no-restricted-syntax": [
         "error",
+        RAW_IDENTITY,
+        RAW_DATABASE,
         { selector: IMPURE, message: "Pure code takes time, randomness and IO as arguments." },
       ],
     },

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type * as Sessions from "./sessions.ts";
 
 const NOW = Date.UTC(2030, 0, 1);
 const nowS = NOW / 1000;
 
 /** The module as a deployment with these variables sees it. */
-async function deployed(variables: Record<string, string> = {}): Promise<typeof import("./sessions.ts")> {
+async function deployed(variables: Record<string, string> = {}): Promise<typeof Sessions> {
   vi.resetModules();
   vi.stubEnv("DAYBOOK_INVITATION_KEYS", `k1:${"1".repeat(64)}`);
   vi.stubEnv("DAYBOOK_FINGERPRINT_KEY", "2".repeat(64));

@@ -63,6 +63,49 @@ describe("inventory", () => {
   });
 });
 
+describe("the ways in", () => {
+  const sources = import.meta.glob<string>(
+    [
+      "../../convex/**/*.ts",
+      "!../../convex/**/*.test.ts",
+      "!../../convex/_generated/**",
+      "!../../convex/events/**",
+    ],
+    { eager: true, query: "?raw", import: "default" },
+  );
+  const filesWith = (pattern: RegExp): string[] =>
+    Object.entries(sources)
+      .filter(([, text]) => pattern.test(text))
+      .map(([path]) => path.slice("../../convex/".length))
+      .sort();
+
+  test("R06 one file reads the token, and public functions are registered by four wrappers", () => {
+    expect(filesWith(/getUserIdentity/)).toEqual(["access/principal.ts"]);
+    expect(filesWith(/\b(?:mutation|query|action)\(\{/)).toEqual([
+      "pipeline/commandMutation.ts",
+      "pipeline/sessionMutation.ts",
+      "pipeline/signedInMutation.ts",
+      "projections/projectionQuery.ts",
+    ]);
+  });
+
+  test("R06 each wrapper begins with getAuthUser, and those of members go on with requireSameOrg and requireRole", () => {
+    const wrappers = filesWith(/\b(?:mutation|query|action)\(\{/);
+    expect(filesWith(/await getAuthUser\(/)).toEqual(wrappers);
+    const ofMembers = ["pipeline/commandMutation.ts", "projections/projectionQuery.ts"];
+    expect(filesWith(/await requireSameOrg\(/)).toEqual(ofMembers);
+    expect(filesWith(/= requireRole\(/)).toEqual(ofMembers);
+  });
+
+  test("D17 the raw database is seen by the files that stand for it", () => {
+    expect(filesWith(/\bctx\.db\b/)).toEqual([
+      "access/directory.ts",
+      "access/tenantDb.ts",
+      "workers/closing.ts",
+    ]);
+  });
+});
+
 describe("lifecycle", () => {
   test("a frozen organisation answers ORG_FROZEN, except to its owners and auditors who read what the policy names", async () => {
     const backend = openTestBackend();
