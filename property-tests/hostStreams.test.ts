@@ -1,6 +1,5 @@
 /** Random command streams on the embedded host, through an official client. */
 import { expect, test } from "vitest";
-import type { Backend } from "../tests/support/backend.ts";
 import { openHostBackend } from "../tests/support/hostBackend.ts";
 import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
 import { planFrom, planOf, runStreams } from "./runStreams.ts";
@@ -9,10 +8,8 @@ import type { Bench } from "./session.ts";
 /** The host's clock is the machine's: nothing turns it, and the model allows for the time a call takes. */
 async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
   const host = await openHostBackend();
-  const as: Backend["as"] = async ({ subject, orgId }) =>
-    await host.withClaims(subject, orgId === undefined ? {} : { daybook_org: orgId });
   try {
-    await play({ backend: { ...host, as }, now: () => Date.now() });
+    await play({ backend: host, now: () => Date.now() });
   } finally {
     await host.close();
   }
