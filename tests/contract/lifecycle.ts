@@ -134,6 +134,10 @@ export function lifecycleContract(open: () => Promise<Backend>): void {
       operator: "on-call",
     });
     committed(taken);
+    expect(await backend.operator.query(operator.status, { orgId })).toMatchObject({
+      status: "frozen",
+      frozenBy: "operator",
+    });
     expect(codeOf(await unfreeze(owner.client))).toBe("ORG_FROZEN");
     const again = await backend.operator.mutation(operator.freeze, { orgId, reason: "other" });
     expect(codeOf(again)).toBe("INVALID_TRANSITION");

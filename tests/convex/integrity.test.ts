@@ -1,6 +1,9 @@
 /** The integrity check against ledgers that were damaged in the database itself. */
+import { ulid } from "ulid";
 import { expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
+import { canonicalize } from "../../ledger/canonicalJson.ts";
+import { hashCanonicalEvent, sha256Noble } from "../../ledger/hash.ts";
 import {
   codeOf,
   defineService,
@@ -65,6 +68,26 @@ test.each<[string, number, string, (db: ComponentDb, row: Row) => Promise<void>]
   const status = await backend.operator.query(internal.operator.organizations.status, { orgId });
   expect(status).toMatchObject({ status: "frozen", frozenBy: "integrity", damage: { seq, kind } });
   await defineService(other.owner.client);
+});
+
+test("an event that claims another's place in its stream is found, however well it is hashed", async () => {
+  const backend = openTestBackend();
+  const orgId = await busy(backend);
+  await damage(backend, orgId, LAST_SEQ, async (db, row) => {
+    const seq = LAST_SEQ + 1;
+    const eventId = `evt_${ulid()}`;
+    const event = { ...(JSON.parse(row.text) as object), seq, eventId, prevHash: row.hash };
+    const text = canonicalize(event);
+    const hash = hashCanonicalEvent(text, sha256Noble);
+    const columns = Object.fromEntries(Object.entries(row).filter(([name]) => !name.startsWith("_")));
+    await db.insert("events", { ...columns, seq, eventId, text, hash });
+    const heads = (await db.query("heads").collect()) as unknown as { _id: string; orgId: string }[];
+    const head = heads.find((each) => each.orgId === orgId);
+    if (head !== undefined) await db.patch(head._id, { seq, hash });
+  });
+  expect(await check(backend, orgId)).toBe("damaged");
+  const status = await backend.operator.query(internal.operator.organizations.status, { orgId });
+  expect(status).toMatchObject({ damage: { seq: LAST_SEQ, kind: "inserted" } });
 });
 
 test("a chain that was rewritten as a whole is found by the head that was seen before", async () => {

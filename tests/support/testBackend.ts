@@ -72,6 +72,7 @@ export function openTestBackend(): TestBackend {
 /** What tests do to a component's tables behind its back. */
 export type ComponentDb = {
   query(table: string): { collect(): Promise<Record<string, unknown>[]> };
+  insert(table: string, row: object): Promise<string>;
   patch(id: string, change: object): Promise<void>;
   delete(id: string): Promise<void>;
 };
