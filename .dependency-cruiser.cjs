@@ -75,6 +75,18 @@ module.exports = {
       "the one composition root",
     ),
     only(
+      "operator-uses-the-corridor",
+      "^convex/operator/",
+      ["^convex/(operator|pipeline|access|domain)/", CATALOGUE, LEDGER],
+      "what the operator changes is in the ledger",
+    ),
+    only(
+      "workers-see-one-organisation",
+      "^convex/workers/",
+      ["^convex/(workers|access)/", CATALOGUE, LEDGER],
+      "jobs reach tables through the tenant-scoped database, and append nothing",
+    ),
+    only(
       "projections-read-events",
       "^convex/projections/",
       ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],
@@ -98,6 +110,8 @@ module.exports = {
           "^convex/access/principal\\.ts$",
           "^convex/pipeline/(signedInMutation|project)\\.ts$",
           "^convex/commands/(session|members)\\.ts$",
+          "^convex/operator/organizations\\.ts$",
+          "^convex/workers/cascade\\.ts$",
           "^convex/projections/organizations\\.ts$",
         ],
       },

@@ -12,10 +12,25 @@ const WRAPPERS = [
   "convex/projections/projectionQuery.ts",
   "convex/projections/rebuild.ts",
   "convex/access/securityLogReader.ts",
+  "convex/operator/organizations.ts",
+  "convex/workers/integrity.ts",
+  "convex/workers/closing.ts",
   "convex/events/append.ts",
   "convex/events/read.ts",
+  "convex/events/check.ts",
+  "convex/events/receipts.ts",
   "convex/http.ts",
 ];
+
+/** The token and the database, as only the files that stand for them see them. */
+const RAW_IDENTITY = {
+  selector: "MemberExpression[property.name='getUserIdentity']",
+  message: "Use getAuthUser, requireSameOrg or requireRole of access/principal.ts.",
+};
+const RAW_DATABASE = {
+  selector: "MemberExpression[property.name='db'][object.name='ctx']",
+  message: "Use the tenant-scoped database.",
+};
 
 const IMPURE = [
   "MemberExpression[object.name='Date'][property.name='now']",
@@ -77,7 +92,7 @@ export default tseslint.config(
             {
               group: ["**/_generated/api*"],
               importNames: ["components"],
-              message: "Components are reached through pipeline/ledger.ts and access/limits.ts.",
+              message: "Components are reached through the files named below.",
             },
           ],
         },
@@ -89,9 +104,26 @@ export default tseslint.config(
       ...WRAPPERS,
       "convex/pipeline/ledger.ts",
       "convex/projections/ledgerReader.ts",
+      "convex/workers/ledgerCheck.ts",
       "convex/access/limits.ts",
     ],
     rules: { "no-restricted-imports": "off" },
+  },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: ["convex/access/principal.ts", "convex/**/*.test.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY] },
+  },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: [
+      "convex/access/{principal,directory,tenantDb}.ts",
+      "convex/events/*.ts",
+      // Finds the next organisation whose time came, which no organisation's own database can.
+      "convex/workers/closing.ts",
+      "convex/**/*.test.ts",
+    ],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE] },
   },
   // The one place where the functions read their environment, and the one file that Convex reads before any.
   {
@@ -105,6 +137,8 @@ export default tseslint.config(
     rules: {
       "no-restricted-syntax": [
         "error",
+        RAW_IDENTITY,
+        RAW_DATABASE,
         { selector: IMPURE, message: "Pure code takes time, randomness and IO as arguments." },
       ],
     },

@@ -10,6 +10,7 @@ import { parseServerUrl } from "./liveLedger.ts";
 import type { LiveLedger } from "./liveLedger.ts";
 import { createProgress } from "./progress.ts";
 import { formatJson, formatTable, printable } from "./report.ts";
+import { touched } from "./touched.ts";
 import { verifyLive } from "./verifyLive.ts";
 
 export const EXIT_INTACT = 0;
@@ -31,6 +32,13 @@ interface VerifyOptions extends ServerOptions, OutputOptions {
   readonly earlierHead?: KnownHead;
 }
 
+interface TouchedOptions extends OutputOptions {
+  readonly bundle: string;
+  readonly actor?: string;
+  readonly since?: number;
+  readonly until?: number;
+}
+
 interface ExportOptions extends ServerOptions, OutputOptions {
   readonly out: string;
   readonly force?: true;
@@ -41,6 +49,12 @@ const headOption = (isLast: boolean) => (text: string) => {
   if (head === undefined) throw new InvalidArgumentError("Give SEQ:HASH or HASH, 64 hexadecimal digits.");
   return head;
 };
+
+function timeOption(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new InvalidArgumentError("Give a time like 2026-11-21T09:00:00Z.");
+  return time;
+}
 
 function liveLedger({ url, token }: ServerOptions): LiveLedger {
   const bearer = token ?? process.env["DAYBOOK_TOKEN"];
@@ -63,6 +77,26 @@ function write(verdict: Verdict, { json }: OutputOptions): number {
   const withColors = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
   process.stdout.write(`${json === true ? formatJson(verdict) : formatTable(verdict, withColors)}\n`);
   return verdict.result === "intact" ? EXIT_INTACT : EXIT_DAMAGED;
+}
+
+/** Lists what was touched, of the part of an export that is sound; the exit code is the verdict's. */
+async function listTouched(options: TouchedOptions): Promise<number> {
+  const verdict = await verifyBundleFile(options.bundle, [], createProgress(process.stderr));
+  let events = 0;
+  const streams = new Set<string>();
+  for await (const line of touched(options.bundle, verdict.count, options)) {
+    events += 1;
+    streams.add(line.stream);
+    const { seq, at, type, stream, actor } = line;
+    const text =
+      options.json === true ? JSON.stringify(line) : [seq, at, type, stream, actor].map(String).join("  ");
+    process.stdout.write(`${printable(text)}\n`);
+  }
+  process.stderr.write(`${events} events in ${streams.size} streams, of ${verdict.count} that are sound.\n`);
+  if (verdict.result === "intact") return EXIT_INTACT;
+  const { damage } = verdict;
+  process.stderr.write(`Damaged at sequence ${damage?.seq ?? 0}: ${damage?.kind ?? "unknown"}.\n`);
+  return EXIT_DAMAGED;
 }
 
 function createProgram(setExitCode: (code: number) => void): Command {
@@ -103,6 +137,17 @@ function createProgram(setExitCode: (code: number) => void): Command {
       if (verdict.result === "damaged") {
         process.stderr.write(`The damaged ledger was written as evidence: ${target.file}\n`);
       }
+    });
+  program
+    .command("touched")
+    .description("list what an exported ledger says was done, by whom and when, after verifying it")
+    .requiredOption("--bundle <file>", "an exported ledger")
+    .option("--actor <id>", "only what this user, operator or provider did")
+    .option("--since <time>", "only events at or after this time", timeOption)
+    .option("--until <time>", "only events before this time", timeOption)
+    .option("--json", "print one JSON object for each event")
+    .action(async (options: TouchedOptions) => {
+      setExitCode(await listTouched(options));
     });
   return program;
 }

@@ -310,3 +310,45 @@ describe("export", () => {
 test("what could steer a terminal is printed as its code", () => {
   expect(printable("a\u001b[2J\u202eb\u2028é🧘\ud800")).toBe("a\\u{1b}[2J\\u{202e}b\\u{2028}é🧘\\u{d800}");
 });
+
+describe("touched", () => {
+  const events = entries.map(
+    ({ text }) => JSON.parse(text) as { seq: number; recordedAt: number; actor: { id: string } },
+  );
+  const staff = sampleId("usr", 2);
+  const seqs = (stdout: string): number[] =>
+    stdout
+      .trimEnd()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => (JSON.parse(line) as { seq: number }).seq);
+
+  test("lists an actor's events in a time, the end left out", async () => {
+    const [since, until] = [events[19]?.recordedAt ?? 0, events[39]?.recordedAt ?? 0];
+    const bundle = file("a.ndjson", bundleOf(entries));
+    const range = ["--since", new Date(since).toISOString(), "--until", new Date(until).toISOString()];
+    const ended = await audit(["touched", "--json", "--bundle", bundle, "--actor", staff, ...range]);
+    const expected = events.filter(
+      ({ recordedAt, actor }) => actor.id === staff && recordedAt >= since && recordedAt < until,
+    );
+    expect(ended.code).toBe(0);
+    expect(expected.length).toBeGreaterThan(0);
+    expect(seqs(ended.stdout)).toEqual(expected.map(({ seq }) => seq));
+    expect(ended.stderr).toContain(`${expected.length} events in`);
+  });
+
+  test("lists nothing from the first damage on, and exits 1", async () => {
+    const damaged = entries.with(9, { text: entries[9]?.text ?? "", hash: "0".repeat(64) });
+    const bundle = file("a.ndjson", bundleOf(damaged));
+    const ended = await audit(["touched", "--json", "--bundle", bundle]);
+    expect(ended.code).toBe(1);
+    expect(seqs(ended.stdout)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(ended.stderr).toContain("Damaged at sequence 10: altered");
+  });
+
+  test("a time that is none, and a missing file, could not run", async () => {
+    const bundle = file("a.ndjson", bundleOf(entries));
+    expect((await audit(["touched", "--bundle", bundle, "--since", "yesterday"])).code).toBe(2);
+    expect((await audit(["touched", "--bundle", join(folder, "nothing")])).code).toBe(2);
+  });
+});

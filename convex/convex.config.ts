@@ -8,6 +8,8 @@ const app = defineApp({
     DAYBOOK_INVITATION_KEYS: v.string(),
     DAYBOOK_FINGERPRINT_KEY: v.string(),
     DAYBOOK_ORG_CLAIM: v.optional(v.string()),
+    DAYBOOK_ISSUED_AT_CLAIM: v.optional(v.string()),
+    DAYBOOK_AUTH_TIME_CLAIM: v.optional(v.string()),
     DAYBOOK_RATE_LIMIT_PERCENT: v.optional(v.string()),
   },
 });

@@ -24,6 +24,13 @@ export const organizationStatusValidator = v.union(
   v.literal("closed"),
 );
 
+/** Active members act; suspended and removed ones don't. */
+export const memberStatusValidator = v.union(
+  v.literal("active"),
+  v.literal("suspended"),
+  v.literal("removed"),
+);
+
 export const bookingStatusValidator = v.union(
   v.literal("requested"),
   v.literal("confirmed"),
@@ -60,18 +67,21 @@ export default defineSchema({
     subject: v.string(),
     /** The organisation that `session:selectOrganization` chose. */
     selectedOrgId: v.optional(v.string()),
-  }).index("by_issuer_and_subject", ["issuer", "subject"]),
+    /** Milliseconds UTC; tokens issued before are refused. Set by `session:revokeOthers`. */
+    sessionsValidFrom: v.optional(v.number()),
+  })
+    .index("by_issuer_and_subject", ["issuer", "subject"])
+    .index("by_selectedOrgId", ["selectedOrgId"]),
 
   /** User to the organisations with an active membership. Written by access/directory from member events; read by projections/organizations. */
-  userOrganizations: defineTable({ userId: v.string(), orgId: v.string() }).index("by_userId_and_orgId", [
-    "userId",
-    "orgId",
-  ]),
+  userOrganizations: defineTable({ userId: v.string(), orgId: v.string() })
+    .index("by_userId_and_orgId", ["userId", "orgId"])
+    .index("by_orgId", ["orgId"]),
 
   /** SHA-256 of an invitation token to its organisation. Written by access/directory from invitation events; read by commands/members. */
-  invitationTokens: defineTable({ tokenHash: v.string(), orgId: v.string() }).index("by_tokenHash", [
-    "tokenHash",
-  ]),
+  invitationTokens: defineTable({ tokenHash: v.string(), orgId: v.string() })
+    .index("by_tokenHash", ["tokenHash"])
+    .index("by_orgId", ["orgId"]),
 
   /** Idempotency key of a command that needs no organisation to the organisation it took effect in. Written and read by pipeline/signedInMutation. */
   commandKeys: defineTable({
@@ -79,7 +89,14 @@ export default defineSchema({
     command: v.string(),
     key: v.string(),
     orgId: v.string(),
-  }).index("by_userId_and_command_and_key", ["userId", "command", "key"]),
+  })
+    .index("by_userId_and_command_and_key", ["userId", "command", "key"])
+    .index("by_orgId", ["orgId"]),
+
+  /** An identity provider's organisation to ours. Written by access/directory from organisation events; read by access/principal and commands/organizations. */
+  providerOrganizations: defineTable({ issuer: v.string(), providerOrgId: v.string(), orgId: v.string() })
+    .index("by_issuer_and_providerOrgId", ["issuer", "providerOrgId"])
+    .index("by_orgId", ["orgId"]),
 
   // Tenant tables: projections, written by pipeline/project and projections/rebuild through their folds only.
 
@@ -90,6 +107,8 @@ export default defineSchema({
     timeZone: v.string(),
     currency: v.string(),
     status: organizationStatusValidator,
+    /** Who froze it; absent unless it is frozen. */
+    frozenBy: v.optional(v.union(v.literal("owner"), v.literal("operator"))),
     ...provenance,
   }).index("by_orgId", ["orgId"]),
 
@@ -98,8 +117,10 @@ export default defineSchema({
     orgId: v.string(),
     userId: v.string(),
     role: roleValidator,
-    status: v.union(v.literal("active"), v.literal("removed")),
+    status: memberStatusValidator,
     joinedAt: v.number(),
+    /** Milliseconds UTC; tokens issued before are refused here. Absent until sessions were revoked. */
+    sessionsValidFrom: v.optional(v.number()),
     ...provenance,
   })
     .index("by_orgId_and_userId", ["orgId", "userId"])
@@ -176,14 +197,51 @@ export default defineSchema({
 
   // Tenant tables that are not derived.
 
-  /** Refused calls. Written by access/securityLog in the transaction that answers the refusal; read by access/securityLogReader (operator). */
+  /**
+   * The integrity check's freeze, one row while it holds. Outside the ledger, because a damaged chain takes no
+   * event. Written by access/lifecycle for workers/integrity and operator/organizations; read by access/lifecycle.
+   */
+  integrityFreezes: defineTable({
+    orgId: v.string(),
+    at: v.number(),
+    /** Where the damage begins, and its kind. */
+    seq: v.number(),
+    kind: v.string(),
+  }).index("by_orgId", ["orgId"]),
+
+  /** The head that the integrity check last saw whole. Written and read by workers/integrity. */
+  verifiedHeads: defineTable({
+    orgId: v.string(),
+    seq: v.number(),
+    hash: v.string(),
+    at: v.number(),
+  }).index("by_orgId", ["orgId"]),
+
+  /**
+   * The tombstone of a closed organisation: all that remains of it besides its ledger. Written by access/lifecycle
+   * from organization.closed, and by workers/closing; read by workers/closing and projections/rebuild.
+   */
+  closedOrganizations: defineTable({
+    orgId: v.string(),
+    closedAt: v.number(),
+    /** From when on workers/closing removes what is derived; until then owners and auditors read. */
+    removeAfter: v.number(),
+    removedAt: v.union(v.number(), v.null()),
+  })
+    .index("by_orgId", ["orgId"])
+    .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /** Refused calls, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by access/securityLogReader (operator). */
   securityLog: defineTable({
     orgId: v.string(),
     at: v.number(),
     function: v.string(),
     code: v.string(),
+    /** Who: a user, or `system/…` or `operator/…`. */
     userId: v.string(),
     role: v.optional(roleValidator),
     field: v.optional(v.string()),
+    /** Ids, positions and kinds only. */
+    detail: v.optional(v.string()),
   }).index("by_orgId_and_at", ["orgId", "at"]),
 });

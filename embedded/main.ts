@@ -2,6 +2,7 @@
 import path from "node:path";
 import { Command } from "commander";
 import { addMaintenanceCommands } from "./maintenance/commands.ts";
+import { addOperatorCommands } from "./maintenance/operatorCommands.ts";
 import { runStart } from "./server/startCommand.ts";
 
 const program = new Command("daybook").description("Runs Daybook on this machine.");
@@ -16,5 +17,6 @@ program
   });
 
 addMaintenanceCommands(program, process.env);
+addOperatorCommands(program, process.env);
 
 await program.parseAsync();

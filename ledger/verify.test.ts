@@ -6,7 +6,15 @@ import { sha256Noble } from "./hash.ts";
 import type { Sha256 } from "./hash.ts";
 import { chainCases } from "./testing/damagedLedgers.ts";
 import { bundleOf, sampleChain } from "./testing/tampering.ts";
-import { chainEvents, endlessDrafts, reseal, SAMPLE_ORG_ID, sampleId, seal } from "./testing/sampleLedger.ts";
+import {
+  chainEvents,
+  endlessDrafts,
+  lifecycleEvents,
+  reseal,
+  SAMPLE_ORG_ID,
+  sampleId,
+  seal,
+} from "./testing/sampleLedger.ts";
 import { verifyBytes } from "./testing/verifyCase.ts";
 import { createVerifier, DAMAGE_KINDS } from "./verify.ts";
 import type { Verdict } from "./verify.ts";
@@ -46,8 +54,9 @@ describe("the named damages", () => {
     expect([...new Set(kinds)].sort()).toEqual([...DAMAGE_KINDS].sort());
   });
 
-  test("the sample holds every event type", () => {
-    expect(new Set(sample.events.map(({ type }) => type))).toEqual(new Set(Object.keys(EVENT_TYPES)));
+  test("the samples hold every event type", () => {
+    const types = [...sample.events, ...lifecycleEvents(sha256)].map(({ type }) => type);
+    expect(new Set(types)).toEqual(new Set(Object.keys(EVENT_TYPES)));
   });
 
   test("an intact ledger's verdict carries its organisation, count and head", () => {

@@ -68,6 +68,15 @@ export const CANCEL_REASONS = [
   "duplicate",
   "other",
 ] as const;
+export const FREEZE_REASONS = [
+  "security_incident",
+  "suspected_misuse",
+  "legal_request",
+  "payment_arrears",
+  "owner_request",
+  "other",
+] as const;
+const CLOSE_REASONS = ["out_of_business", "moved_elsewhere", "merged", "other"] as const;
 export const BOOKING_STATUSES = [
   "requested",
   "confirmed",
@@ -129,6 +138,14 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "commands/members:acceptInvitation": keyed({ invitationToken: isToken }),
   "commands/members:changeRole": keyed({ userId: idOf("usr"), role: ROLE }, { expectedVersion }),
   "commands/members:remove": keyed({ userId: idOf("usr") }, { expectedVersion }),
+  "commands/members:suspend": keyed({ userId: idOf("usr") }, { expectedVersion }),
+  "commands/members:reinstate": keyed({ userId: idOf("usr") }, { expectedVersion }),
+  "commands/members:revokeSessions": keyed({ userId: idOf("usr") }, { expectedVersion }),
+  "commands/members:leave": keyed({}, { expectedVersion }),
+  "commands/session:revokeOthers": {},
+  "commands/organizations:freeze": keyed({ reason: oneOf(...FREEZE_REASONS) }, { expectedVersion }),
+  "commands/organizations:unfreeze": keyed({}, { expectedVersion }),
+  "commands/organizations:close": keyed({ reason: oneOf(...CLOSE_REASONS) }, { expectedVersion }),
   "commands/services:define": keyed({
     name: isName,
     durationMinutes: integerBetween(1, 1440),

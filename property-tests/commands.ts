@@ -18,6 +18,8 @@ import {
   type Session,
 } from "./session.ts";
 import {
+  FRESH_S,
+  ledgerNameOf,
   organizationOf,
   ownerOf,
   RECORDED_REFUSALS,
@@ -29,6 +31,7 @@ import {
   type Receipt,
   type Rejected,
   type Stored,
+  type User,
   type World,
 } from "./world.ts";
 
@@ -76,6 +79,7 @@ function mismatch(world: World, prediction: Prediction, response: Response, now:
       case "rejected":
         return response.status === "rejected" && fitsRejection(prediction, response);
       case "selected":
+      case "signedOut":
         return isDeepStrictEqual(response, { status: "committed", result: {} });
       case "replayed":
         return isDeepStrictEqual(response, replayOf(world, prediction.stored, now));
@@ -106,19 +110,30 @@ function requireReceipt(session: Session, receipt: Receipt, planned: Planned, ev
   });
 }
 
-/** The id that the server gave to a new user, read from the event that made them a member. */
-async function learnUserId(session: Session, subject: string, { orgId, lastSeq }: Receipt): Promise<string> {
-  const { world } = session;
-  const user = userOf(world, subject);
-  if (user.userId !== undefined) return user.userId;
+/** An event as an owner reads it. */
+export async function readEvent(
+  session: Session,
+  subject: string,
+  { orgId, lastSeq }: Pick<Receipt, "orgId" | "lastSeq">,
+): Promise<{ actor: { id: string }; eventId: string; recordedAt: number }> {
   const page = (await ask(session, {
-    subject: ownerOf(world, orgId) ?? subject,
+    subject: ownerOf(session.world, orgId) ?? subject,
     claim: orgId,
+    issuedAtS: FRESH_S,
     function: "projections/ledger:events",
     args: { afterSeq: lastSeq - 1, limit: 1 },
   })) as { entries: { text: string }[] };
-  const event = JSON.parse(page.entries[0]?.text ?? "{}") as { actor: { id: string } };
-  user.userId = event.actor.id;
+  return JSON.parse(page.entries[0]?.text ?? "{}") as {
+    actor: { id: string };
+    eventId: string;
+    recordedAt: number;
+  };
+}
+
+/** The id that the server gave to a new user, read from the event that made them a member. */
+async function learnUserId(session: Session, subject: string, receipt: Receipt): Promise<string> {
+  const user = userOf(session.world, subject);
+  user.userId ??= (await readEvent(session, subject, receipt)).actor.id;
   return user.userId;
 }
 
@@ -129,6 +144,9 @@ function followSelection(world: World, subject: string, orgId: string): void {
   const isHeld = chosen?.view.members.get(user.userId ?? "")?.status === "active";
   if (!isHeld) user.selected = orgId;
 }
+
+/** A freeze is everybody's; these stand for them. */
+const PROBED_MAX = 4;
 
 type Timed = { earliest: number; latest: number };
 
@@ -147,8 +165,19 @@ async function takeCommit(
   const { actorRole, drafts } = planned.draft(result, userId);
   requireReceipt(session, receipt, planned, drafts.length);
   if (isJoining) followSelection(world, subject, receipt.orgId);
-  const actor = { kind: "user", id: userId, role: actorRole };
-  recordEvents(organizationOf(world, receipt.orgId), drafts, { actor, call, receipt, ...timed });
+  const organization = organizationOf(world, receipt.orgId);
+  organization.receipts.push(receipt);
+  // The moment decides which tokens are refused: the client's clock is too coarse for it.
+  const isMoment = call.function === "commands/members:revokeSessions";
+  const exact = isMoment ? { recordedAt: (await readEvent(session, subject, receipt)).recordedAt } : {};
+  recordEvents(organization, drafts, {
+    actor: { kind: "user", id: userId, role: actorRole },
+    commandName: ledgerNameOf(call.function),
+    key: String(call.args["idempotencyKey"]),
+    eventIds: receipt.eventIds,
+    ...exact,
+    ...timed,
+  });
   const slot = storageKey(
     isJoining ? "" : receipt.orgId,
     subject,
@@ -161,14 +190,31 @@ async function takeCommit(
     world.tokens.set(invitationToken, { orgId: receipt.orgId, invitationId });
 }
 
-/** INV-12: after a removal or a change of role the member's very next query knows of it. */
+const ON_MEMBER = ["remove", "changeRole", "suspend", "reinstate", "revokeSessions"];
+const ON_EVERYBODY = ["commands/organizations:freeze", "commands/organizations:unfreeze"];
+
+/** Whose access a command changes. */
+function concerned({ users }: World, call: Call): User[] {
+  if (ON_EVERYBODY.includes(call.function)) return [...users.values()].slice(0, PROBED_MAX);
+  const isLeaving = call.function === "commands/members:leave";
+  const isOnMember = ON_MEMBER.some((verb) => call.function === `commands/members:${verb}`);
+  return [...users.values()].filter(
+    ({ userId, subject }) =>
+      (isLeaving && subject === call.subject) || (isOnMember && userId === call.args["userId"]),
+  );
+}
+
+/** INV-12: after a command that changes a member's access their very next query knows of it. */
 async function probeMember(session: Session, call: Call, orgId: string): Promise<void> {
-  const isEnding = ["commands/members:remove", "commands/members:changeRole"].includes(call.function);
-  if (!isEnding) return;
+  for (const { subject } of concerned(session.world, call)) await probe(session, call, { subject, orgId });
+}
+
+async function probe(
+  session: Session,
+  call: Call,
+  { subject, orgId }: { subject: string; orgId: string },
+): Promise<void> {
   const { world } = session;
-  const target = [...world.users.values()].find(({ userId }) => userId === call.args["userId"]);
-  if (target === undefined) return;
-  const { subject } = target;
   for (const name of ["projections/organizations:current", "projections/bookings:list"]) {
     try {
       await checkQuery(
@@ -235,6 +281,9 @@ export async function checkCommand(session: Session, raw: Call): Promise<string 
     for (const text of textsIn(args)) session.committedTexts.add(text);
   }
   if (prediction.kind === "selected") userOf(world, call.subject ?? "").selected = prediction.orgId;
+  if (prediction.kind === "signedOut") {
+    userOf(world, call.subject ?? "").sessionsValidFrom = prediction.validFrom;
+  }
   if (prediction.kind === "committed" && "receipt" in response) {
     await takeCommit(session, call, prediction.planned, response, { earliest, latest });
     await probeMember(session, call, response.receipt.orgId);

@@ -26,12 +26,12 @@ export type OrganizationRow = Provenance & {
   name: string;
   timeZone: string;
   currency: string;
-  status: "active";
+  status: "active" | "frozen";
 };
 export type MemberRow = Provenance & {
   userId: string;
   role: Role;
-  status: "active" | "removed";
+  status: "active" | "suspended" | "removed";
   joinedAt: number;
 };
 export type ServiceRow = Provenance & {
@@ -74,6 +74,10 @@ export type AuditRow = Provenance & {
 /** Everything that one organisation's ledger says. */
 export type View = {
   organization: OrganizationRow | undefined;
+  /** Who froze it last. No row shows it. */
+  frozenBy: "owner" | "operator" | undefined;
+  /** By member: tokens issued before (milliseconds) are refused. No row shows it. */
+  sessionsValidFrom: Map<string, number>;
   members: Map<string, MemberRow>;
   services: Map<string, ServiceRow>;
   bookings: Map<string, BookingRow>;
@@ -86,6 +90,8 @@ export type View = {
 export function emptyView(): View {
   return {
     organization: undefined,
+    frozenBy: undefined,
+    sessionsValidFrom: new Map(),
     members: new Map(),
     services: new Map(),
     bookings: new Map(),
@@ -98,10 +104,15 @@ export function emptyView(): View {
 const CATEGORY_OF_TYPE: Readonly<Record<string, string>> = {
   "organization.created": "organization",
   "organization.renamed": "organization",
+  "organization.frozen": "organization",
+  "organization.unfrozen": "organization",
   "invitation.created": "membership",
   "invitation.accepted": "membership",
   "member.joined": "membership",
   "member.removed": "membership",
+  "member.suspended": "membership",
+  "member.reinstated": "membership",
+  "member.sessionsRevoked": "membership",
   "member.roleChanged": "role",
   "service.defined": "service",
   "service.retired": "service",
@@ -142,11 +153,23 @@ function foldOrganization(view: View, event: LedgerEvent): void {
   const data = event.data as { name: string; timeZone: string; currency: string };
   if (event.type === "organization.created") {
     view.organization = { orgId: event.orgId, ...data, status: "active", ...bornWith(event) };
-  } else if (view.organization !== undefined) {
-    view.organization.name = data.name;
-    view.organization.version = event.streamVersion;
+    return;
+  }
+  const row = view.organization;
+  if (row === undefined) throw new Error(`sequence ${event.seq}: ${event.type} of nothing`);
+  row.version = event.streamVersion;
+  if (event.type === "organization.renamed") row.name = data.name;
+  if (event.type === "organization.unfrozen") row.status = "active";
+  if (event.type === "organization.frozen") {
+    row.status = "frozen";
+    view.frozenBy = event.actor.kind === "operator" ? "operator" : "owner";
   }
 }
+
+const STATUS_AFTER: Readonly<Record<string, MemberRow["status"]>> = {
+  "member.removed": "removed",
+  "member.suspended": "suspended",
+};
 
 function foldMember(view: View, event: LedgerEvent): void {
   const data = event.data as { userId: string; role: Role };
@@ -158,8 +181,12 @@ function foldMember(view: View, event: LedgerEvent): void {
     return;
   }
   known.version = event.streamVersion;
+  if (event.type === "member.sessionsRevoked") {
+    view.sessionsValidFrom.set(known.userId, event.recordedAt);
+    return;
+  }
   known.role = data.role;
-  known.status = event.type === "member.removed" ? "removed" : "active";
+  known.status = STATUS_AFTER[event.type] ?? "active";
   if (event.type === "member.joined") known.joinedAt = event.recordedAt;
 }
 

@@ -1,27 +1,17 @@
 /** Random command streams on the embedded host, through an official client. */
-import { ConvexHttpClient } from "convex/browser";
 import { expect, test } from "vitest";
-import type { Backend } from "../tests/support/backend.ts";
 import { openHostBackend } from "../tests/support/hostBackend.ts";
 import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
 import { planFrom, planOf, runStreams } from "./runStreams.ts";
 import type { Bench } from "./session.ts";
-import { AUDIENCE, openTokenIssuer } from "./tokenIssuer.ts";
 
 /** The host's clock is the machine's: nothing turns it, and the model allows for the time a call takes. */
 async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
-  const issuer = await openTokenIssuer();
-  const host = await openHostBackend({ DAYBOOK_AUTH_ISSUER: issuer.url, DAYBOOK_AUTH_AUDIENCE: AUDIENCE });
-  const as: Backend["as"] = async ({ subject, orgId }) => {
-    const client = new ConvexHttpClient(host.host.url, { logger: false });
-    client.setAuth(await issuer.token(subject, orgId));
-    return client;
-  };
+  const host = await openHostBackend();
   try {
-    await play({ backend: { ...host, as }, now: () => Date.now() });
+    await play({ backend: host, now: () => Date.now() });
   } finally {
     await host.close();
-    await issuer.close();
   }
 }
 

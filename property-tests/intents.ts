@@ -6,12 +6,14 @@ import fc from "fast-check";
 import { QUERIES } from "./policyModel.ts";
 
 export type Intent = {
-  kind: "command" | "replay" | "changedReplay" | "foreign" | "garbage" | "query" | "advance";
+  kind: "command" | "replay" | "changedReplay" | "foreign" | "garbage" | "query" | "operator" | "advance";
   command: string;
   query: string;
   /** Whether a caller and an object are looked for that make an acceptance probable. */
   isLikely: boolean;
   claim: "own" | "none" | "foreign" | "nowhere" | "odd";
+  /** What the token says of its time of issue; `seen` is a token that was used before. */
+  session: "silent" | "now" | "seen";
   version: "absent" | "right" | "stale" | "ahead";
   key: string;
   picks: number[];
@@ -31,17 +33,26 @@ const kind = weighted([
   [6, "foreign"],
   [12, "garbage"],
   [8, "query"],
+  [5, "operator"],
   [4, "advance"],
 ]);
 
 const command = weighted([
   [2, "commands/session:selectOrganization"],
+  [1, "commands/session:revokeOthers"],
   [1, "commands/organizations:create"],
   [2, "commands/organizations:rename"],
   [5, "commands/members:invite"],
   [5, "commands/members:acceptInvitation"],
   [5, "commands/members:changeRole"],
   [2, "commands/members:remove"],
+  [2, "commands/members:suspend"],
+  [2, "commands/members:reinstate"],
+  [1, "commands/members:revokeSessions"],
+  [1, "commands/members:leave"],
+  [1, "commands/organizations:freeze"],
+  [2, "commands/organizations:unfreeze"],
+  [1, "commands/organizations:close"],
   [3, "commands/services:define"],
   [2, "commands/services:retire"],
   [20, "commands/bookings:request"],
@@ -69,6 +80,11 @@ const intent: fc.Arbitrary<Intent> = fc.record({
     [1, "foreign"],
     [1, "nowhere"],
     [1, "odd"],
+  ]),
+  session: weighted([
+    [5, "silent"],
+    [3, "now"],
+    [2, "seen"],
   ]),
   version: weighted([
     [10, "absent"],

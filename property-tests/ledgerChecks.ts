@@ -8,7 +8,7 @@ import type { Sha256 } from "../ledger/hash.ts";
 import { createVerifier } from "../ledger/verify.ts";
 import { WEEK_MS } from "./rules.ts";
 import { ask, require, requireEqual, textsIn, type Entry, type Session } from "./session.ts";
-import { ownerOf, type ExpectedEvent, type Organization } from "./world.ts";
+import { FRESH_S, ownerOf, type ExpectedEvent, type Organization } from "./world.ts";
 
 const sha256: Sha256 = (bytes) => createHash("sha256").update(bytes).digest();
 
@@ -20,6 +20,7 @@ export async function exportLedger(session: Session, orgId: string): Promise<Ent
     const page = (await ask(session, {
       subject,
       claim: orgId,
+      issuedAtS: FRESH_S,
       function: "projections/ledger:events",
       args: { afterSeq: entries.length, limit: 200 },
     })) as { entries: Entry[]; nextAfterSeq: number; isDone: boolean };
@@ -48,6 +49,7 @@ async function requireIntact(session: Session, orgId: string, entries: readonly 
   const head = (await ask(session, {
     subject,
     claim: orgId,
+    issuedAtS: FRESH_S,
     function: "projections/ledger:head",
     args: {},
   })) as { orgId: string; seq: number; hash: string };
@@ -72,11 +74,16 @@ async function requireIntact(session: Session, orgId: string, entries: readonly 
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
   "organization.created": ["organizations.create"],
   "organization.renamed": ["organizations.rename"],
+  "organization.frozen": ["organizations.freeze"],
+  "organization.unfrozen": ["organizations.unfreeze"],
   "invitation.created": ["members.invite"],
   "invitation.accepted": ["members.acceptInvitation"],
   "member.joined": ["organizations.create", "members.acceptInvitation"],
   "member.roleChanged": ["members.changeRole"],
-  "member.removed": ["members.remove"],
+  "member.removed": ["members.remove", "members.leave"],
+  "member.suspended": ["members.suspend"],
+  "member.reinstated": ["members.reinstate"],
+  "member.sessionsRevoked": ["members.revokeSessions"],
   "service.defined": ["services.define"],
   "service.retired": ["services.retire"],
   "booking.requested": ["bookings.request"],
@@ -97,8 +104,11 @@ function requireInCatalogue(event: EventEnvelope): void {
   const parsed = schemaOf(definition, typeVersion)?.safeParse(data);
   require("INV-03", parsed?.success === true, `bad data of ${type} v${typeVersion}`, event);
   const isAllowed = EVENT_TYPES[type].sources.some((kind) => kind === source.kind);
-  require("INV-03", isAllowed && source.kind === "command", `${type} from a foreign source`, source);
-  const writer = source.kind === "command" ? source.name : "";
+  const isByOperator = source.kind === "operator" && /^organization\.(un)?frozen$/u.test(type);
+  require("INV-03", isAllowed &&
+    (source.kind === "command" || isByOperator), `${type} from a foreign source`, source);
+  require("INV-03", isByOperator === (event.actor.kind === "operator"), "an actor of another kind", event);
+  const writer = source.kind === "command" || source.kind === "operator" ? source.name : "";
   require("INV-03", WRITERS[type]?.includes(writer) ?? false, `${type} from ${writer}`, event);
 }
 
@@ -113,7 +123,7 @@ function comparableData({ type, data }: Pick<ExpectedEvent, "type" | "data">): u
 function requireExpected(organization: Organization, events: readonly EventEnvelope[]): void {
   const found = events.map((event) => {
     const { seq, eventId, stream, streamVersion, type, actor, source } = event;
-    const { name, key } = source as { name: string; key: string };
+    const { name, key } = source as { name: string; key?: string };
     return { seq, eventId, stream, streamVersion, type, actor, name, key, data: comparableData(event) };
   });
   const expected = organization.events.map((event) => {
@@ -171,7 +181,9 @@ function requireGroups(
       requireEqual("INV-05", "a group's source", event.source, { kind: "command", name, key, policy });
     }
   }
-  const policies = new Set(events.map(({ source }) => (source as { policy: string }).policy));
+  const policies = new Set(
+    events.flatMap(({ source }) => (source.kind === "command" ? [source.policy] : [])),
+  );
   requireEqual("INV-03", "number of policy fingerprints", policies.size, 1);
 }
 

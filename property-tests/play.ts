@@ -10,6 +10,7 @@ import { checkLedger, takeSnapshots } from "./ledgerChecks.ts";
 import type { Role } from "./policyModel.ts";
 import { checkProjections } from "./projectionChecks.ts";
 import { checkQuery } from "./queries.ts";
+import { operate } from "./operator.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { newSession, requireEqual, type Bench, type Session, type Tally } from "./session.ts";
 import { userOf, type Call } from "./world.ts";
@@ -95,6 +96,9 @@ async function playIntent(session: Session, resolved: Resolved): Promise<void> {
   switch (resolved.kind) {
     case "advance":
       session.bench.advance?.(resolved.byMs);
+      return;
+    case "operator":
+      await operate(session, resolved);
       return;
     case "call":
       await send(session, resolved.call);

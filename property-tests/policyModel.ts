@@ -10,6 +10,7 @@ export type Permission =
 
 type Columns = readonly [Permission, Permission, Permission, Permission, Permission, Permission];
 
+const OWNERS: Columns = ["yes", "no", "no", "no", "no", "no"];
 const RANKED: Columns = ["below own rank", "below own rank", "no", "no", "no", "no"];
 const MANAGERS: Columns = ["yes", "yes", "no", "no", "no", "no"];
 const OR_ASSIGNED: Columns = ["yes", "yes", "assigned", "no", "no", "no"];
@@ -21,11 +22,19 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
   "commands/organizations:create": "signed in",
   "commands/members:acceptInvitation": "signed in",
   "commands/session:selectOrganization": "signed in",
+  "commands/session:revokeOthers": "signed in",
   "projections/organizations:mine": "signed in",
-  "commands/organizations:rename": ["yes", "no", "no", "no", "no", "no"],
+  "commands/organizations:rename": OWNERS,
+  "commands/organizations:freeze": OWNERS,
+  "commands/organizations:unfreeze": OWNERS,
+  "commands/organizations:close": OWNERS,
   "commands/members:invite": RANKED,
   "commands/members:changeRole": RANKED,
   "commands/members:remove": RANKED,
+  "commands/members:suspend": RANKED,
+  "commands/members:reinstate": RANKED,
+  "commands/members:revokeSessions": RANKED,
+  "commands/members:leave": ["yes", "yes", "yes", "yes", "yes", "no"],
   "commands/services:define": MANAGERS,
   "commands/services:retire": MANAGERS,
   "commands/bookings:request": ["yes", "yes", "yes", "no", "no", "no"],
@@ -61,6 +70,29 @@ export function permissionOf(name: string, role: Role): Permission {
   const row = TABLE[name];
   if (row === undefined || row === "signed in") return "no";
   return row[ROLES.indexOf(role)] ?? "no";
+}
+
+/** Who holds an organisation frozen; nobody does when it is active. */
+export type Hold = "owner" | "operator" | "integrity check";
+
+/** Owners and auditors read these in a frozen organisation, and an owner lifts what an owner froze. */
+const OPEN_WHEN_FROZEN = [
+  "projections/organizations:current",
+  "projections/auditLog:list",
+  "projections/ledger:head",
+  "projections/ledger:events",
+];
+
+/** Whether a freeze stops a call. */
+export function isStopped(name: string, role: Role, hold: Hold | undefined): boolean {
+  if (hold === undefined) return false;
+  if (OPEN_WHEN_FROZEN.includes(name)) return role !== "owner" && role !== "auditor";
+  return !(name === "commands/organizations:unfreeze" && role === "owner" && hold === "owner");
+}
+
+/** Whether recent authentication is asked for, which no token of the streams shows. */
+export function needsStepUp(name: string): boolean {
+  return name === "commands/organizations:close";
 }
 
 const RANK: Readonly<Record<Role, number | null>> = {

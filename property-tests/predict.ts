@@ -3,9 +3,18 @@
  * → key → version → the rules of the business.
  */
 import { badFields, isNameable, payloadOf, type Args } from "./argumentModel.ts";
-import { isBelow, needsNoMembership, permissionOf, type Role } from "./policyModel.ts";
+import {
+  isBelow,
+  isStopped,
+  needsNoMembership,
+  needsStepUp,
+  permissionOf,
+  type Role,
+} from "./policyModel.ts";
 import { RULES, type Rule, type Situation, type Violation } from "./rules.ts";
 import {
+  holdOf,
+  isRevoked,
   organizationOf,
   storageKey,
   userOf,
@@ -29,6 +38,7 @@ export type Prediction = { invariant: string } & (
   | { kind: "rejected"; anyOf: readonly Violation[]; orgId?: string }
   | { kind: "replayed"; stored: Stored }
   | { kind: "selected"; orgId: string }
+  | { kind: "signedOut"; validFrom: number }
   | { kind: "committed"; planned: Planned }
 );
 
@@ -38,16 +48,32 @@ function refused(invariant: string, code: string, field?: string): Prediction {
 
 export type Member = { userId: string; orgId: string; role: Role; organization: Organization };
 
+/** Whether a token is a user's that they have not ended themselves. */
+export function isSignedIn(world: World, call: Pick<Call, "subject" | "issuedAtS">): boolean {
+  return call.subject !== null && !isRevoked(call, userOf(world, call.subject).sessionsValidFrom);
+}
+
+/** Whether a membership works for a token: it is active, and the member's sessions were not revoked since. */
+export function isHeldBy(
+  { view }: Pick<Organization, "view">,
+  userId: string,
+  call: Pick<Call, "issuedAtS">,
+): boolean {
+  const isActive = view.members.get(userId)?.status === "active";
+  return isActive && !isRevoked(call, view.sessionsValidFrom.get(userId));
+}
+
 /** The caller as a member of their active organisation, or the code that they get. */
-export function memberOf(world: World, call: Pick<Call, "subject" | "claim">): Member | string {
-  if (call.subject === null) return "UNAUTHENTICATED";
-  const { userId, selected } = userOf(world, call.subject);
+export function memberOf(world: World, call: Pick<Call, "subject" | "claim" | "issuedAtS">): Member | string {
+  if (!isSignedIn(world, call)) return "UNAUTHENTICATED";
+  const { userId, selected } = userOf(world, call.subject ?? "");
   const orgId = call.claim === undefined ? selected : call.claim;
   const organization = typeof orgId === "string" ? world.organizations.get(orgId) : undefined;
   const membership = userId === undefined ? undefined : organization?.view.members.get(userId);
   if (organization === undefined || userId === undefined || membership?.status !== "active") {
     return "NO_ACTIVE_ORG";
   }
+  if (!isHeldBy(organization, userId, call)) return "UNAUTHENTICATED";
   return { userId, orgId: organization.orgId, role: membership.role, organization };
 }
 
@@ -62,9 +88,17 @@ export function isOpen(world: World, token: string, now: number): boolean {
 function predictSelect(world: World, call: Call, subject: string): Prediction {
   const orgId = String(call.args["orgId"]);
   const { userId } = userOf(world, subject);
-  const member = userId === undefined ? undefined : world.organizations.get(orgId)?.view.members.get(userId);
-  if (member?.status !== "active") return refused("INV-07", "NOT_FOUND");
+  const organization = world.organizations.get(orgId);
+  if (userId === undefined || organization === undefined || !isHeldBy(organization, userId, call)) {
+    return refused("INV-07", "NOT_FOUND");
+  }
   return { invariant: "INV-07", kind: "selected", orgId };
+}
+
+function predictSignOut(world: World, { issuedAtS }: Call, subject: string): Prediction {
+  const { userId } = userOf(world, subject);
+  if (userId === undefined || issuedAtS === undefined) return refused("business", "CONFLICT");
+  return { invariant: "INV-12", kind: "signedOut", validFrom: issuedAtS * 1000 };
 }
 
 /** A repeat of a command that needs no organisation is answered to whoever still is a member of its one. */
@@ -72,8 +106,10 @@ function predictStored(world: World, call: Call, subject: string): Prediction | 
   const stored = world.stored.get(storageKey("", subject, call.function, call.args["idempotencyKey"]));
   if (stored === undefined) return undefined;
   const { userId = "" } = userOf(world, subject);
-  const member = world.organizations.get(stored.orgId)?.view.members.get(userId);
-  if (member?.status !== "active") return refused("INV-12", "NOT_FOUND");
+  const organization = organizationOf(world, stored.orgId);
+  if (!isHeldBy(organization, userId, call)) return refused("INV-12", "NOT_FOUND");
+  const role = organization.view.members.get(userId)?.role ?? "guest";
+  if (isStopped(call.function, role, holdOf(organization))) return refused("INV-12", "ORG_FROZEN");
   if (stored.payload !== payloadOf(call.args)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
   return { invariant: "INV-05", kind: "replayed", stored };
 }
@@ -117,22 +153,26 @@ function predictAccept(world: World, call: Call, subject: string, now: number): 
   const token = String(call.args["invitationToken"]);
   const known = world.tokens.get(token);
   if (known === undefined) return refused("business", "INVITATION_UNUSABLE");
-  const { view } = organizationOf(world, known.orgId);
+  const organization = organizationOf(world, known.orgId);
+  const { view } = organization;
+  if (holdOf(organization) !== undefined) return refused("INV-12", "ORG_FROZEN");
   const { userId = "" } = userOf(world, subject);
   const anyOf: Violation[] = [];
   if (!isOpen(world, token, now)) anyOf.push({ code: "INVITATION_UNUSABLE" });
-  if (view.members.get(userId)?.status === "active") anyOf.push({ code: "ALREADY_MEMBER" });
+  const { status } = view.members.get(userId) ?? { status: "removed" };
+  if (status !== "removed") anyOf.push({ code: "ALREADY_MEMBER" });
   const row = view.invitations.get(known.invitationId);
   if (anyOf.length > 0 || row === undefined) return { invariant: "business", kind: "rejected", anyOf };
   return { invariant: "business", kind: "committed", planned: planAccept(known, row.role) };
 }
 
 function predictSignedIn(world: World, call: Call, now: number): Prediction {
-  if (call.subject === null) return refused("INV-08", "UNAUTHENTICATED");
+  if (call.subject === null || !isSignedIn(world, call)) return refused("INV-08", "UNAUTHENTICATED");
   const wrong = badFields(call.function, call.args);
   if (wrong.length > 0) return predictInvalid(wrong);
   if (call.function === "commands/session:selectOrganization")
     return predictSelect(world, call, call.subject);
+  if (call.function === "commands/session:revokeOthers") return predictSignOut(world, call, call.subject);
   const stored = predictStored(world, call, call.subject);
   if (stored !== undefined) return stored;
   if (call.function === "commands/members:acceptInvitation") {
@@ -170,7 +210,7 @@ function predictRelation(
 
 function predictVersion(call: Call, member: Member, rule: Rule): Prediction | undefined {
   const expected = call.args["expectedVersion"];
-  const stream = rule.stream?.(call.args, member.orgId);
+  const stream = rule.stream?.(call.args, member);
   const version = stream === undefined ? undefined : member.organization.view.versions.get(stream);
   if (expected === undefined || version === undefined || version === expected) return undefined;
   return refused("business", "VERSION_CONFLICT", "expectedVersion");
@@ -179,13 +219,18 @@ function predictVersion(call: Call, member: Member, rule: Rule): Prediction | un
 function predictMember(world: World, call: Call, member: Member, now: number): Prediction {
   const rule = RULES[call.function];
   if (rule === undefined) throw new Error(`no rule for ${call.function}`);
+  if (isStopped(call.function, member.role, holdOf(member.organization))) {
+    return refused("INV-12", "ORG_FROZEN");
+  }
   if (permissionOf(call.function, member.role) === "no") return refused("INV-08", "FORBIDDEN");
   const wrong = badFields(call.function, call.args);
   if (wrong.length > 0) return predictInvalid(wrong);
   const { orgId, organization } = member;
-  const situation: Situation = { view: organization.view, orgId, args: call.args, now };
+  const { userId } = member;
+  const situation: Situation = { view: organization.view, orgId, userId, args: call.args, now };
   const forbidden = predictRelation(call, member, rule, situation);
   if (forbidden !== undefined) return forbidden;
+  if (needsStepUp(call.function)) return refused("INV-08", "STEP_UP_REQUIRED");
   const slot = storageKey(orgId, call.subject ?? "", call.function, call.args["idempotencyKey"]);
   const stored = world.stored.get(slot);
   if (stored !== undefined) {

@@ -5,7 +5,7 @@ import { fold } from "./fold.ts";
 import { needsNoMembership, QUERIES } from "./policyModel.ts";
 import { checkQuery } from "./queries.ts";
 import { idsIn, require, requireEqual, type Session } from "./session.ts";
-import { RECORDED_REFUSALS, type Call, type World } from "./world.ts";
+import { FRESH_S, RECORDED_REFUSALS, type Call, type World } from "./world.ts";
 
 export type Ledgers = ReadonlyMap<string, readonly EventEnvelope[]>;
 
@@ -48,7 +48,7 @@ async function checkReaders(session: Session, world: World): Promise<void> {
         for (const args of fullRead(world, orgId, name)) {
           await checkQuery(
             session,
-            { subject, claim: orgId, function: name, args },
+            { subject, claim: orgId, issuedAtS: FRESH_S, function: name, args },
             { world, isExact: true },
           );
         }

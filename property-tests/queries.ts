@@ -1,7 +1,7 @@
 /** Asks a public query, all pages of it, and holds the answer against the model. */
 import { badFields } from "./argumentModel.ts";
 import { answerOf, type Answer } from "./queryModel.ts";
-import { memberOf } from "./predict.ts";
+import { isHeldBy, memberOf } from "./predict.ts";
 import { ask, asSent, idsIn, requireEqual, require, requireRefusal, show, type Session } from "./session.ts";
 import type { Call, World } from "./world.ts";
 
@@ -119,7 +119,7 @@ function organizationsFor(world: World, call: Call): string[] {
   }
   const { userId = "" } = world.users.get(call.subject ?? "") ?? {};
   return [...world.organizations.values()]
-    .filter(({ view }) => view.members.get(userId)?.status === "active")
+    .filter((organization) => isHeldBy(organization, userId, call))
     .map(({ orgId }) => orgId);
 }
 

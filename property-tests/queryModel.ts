@@ -1,9 +1,9 @@
 /** What every public query must answer, from the model's view of the organisation. */
 import { badFields } from "./argumentModel.ts";
-import type { BookingRow, View } from "./fold.ts";
-import { permissionOf, type Permission, type Role } from "./policyModel.ts";
-import { memberOf, type Member } from "./predict.ts";
-import { userOf, type Call, type World } from "./world.ts";
+import type { BookingRow, OrganizationRow, View } from "./fold.ts";
+import { isStopped, permissionOf, type Permission, type Role } from "./policyModel.ts";
+import { isHeldBy, isSignedIn, memberOf, type Member } from "./predict.ts";
+import { holdOf, userOf, type Call, type Organization, type World } from "./world.ts";
 
 /** A list that is read page by page, one row, or a refusal. */
 export type Answer =
@@ -40,17 +40,18 @@ function eventsAnswer(total: number, { afterSeq = 0, limit = 50 }: Call["args"])
   return { kind: "events", count: Math.min(Number(limit), 200, left) };
 }
 
-function currentRow(view: View, role: Role): object {
-  return { ...view.organization, role };
+function currentRow(organization: Organization, role: Role): object {
+  const status = holdOf(organization) === undefined ? "active" : "frozen";
+  return { ...organization.view.organization, status, role };
 }
 
-function mineRows(world: World, subject: string): object[] {
-  const { userId = "" } = userOf(world, subject);
-  return [...world.organizations.values()].flatMap(({ view }) => {
-    const member = view.members.get(userId);
-    if (member?.status !== "active" || view.organization === undefined) return [];
-    const { timeZone: _, currency: __, ...row } = view.organization;
-    return [{ ...row, role: member.role }];
+function mineRows(world: World, call: Call): object[] {
+  const { userId = "" } = userOf(world, call.subject ?? "");
+  return [...world.organizations.values()].flatMap((organization) => {
+    const member = organization.view.members.get(userId);
+    if (member === undefined || !isHeldBy(organization, userId, call)) return [];
+    const { timeZone: _, currency: __, ...row } = currentRow(organization, member.role) as OrganizationRow;
+    return [row];
   });
 }
 
@@ -58,7 +59,7 @@ function memberAnswer(name: string, member: Member, permission: Permission, args
   const { view, events } = member.organization;
   switch (name) {
     case "projections/organizations:current":
-      return { kind: "row", row: currentRow(view, member.role) };
+      return { kind: "row", row: currentRow(member.organization, member.role) };
     case "projections/members:list":
       return { kind: "rows", rows: [...view.members.values()], order: { by: "userId", direction: 1 } };
     case "projections/services:list":
@@ -89,13 +90,14 @@ function memberAnswer(name: string, member: Member, permission: Permission, args
 export function answerOf(world: World, call: Call): Answer {
   const name = call.function;
   if (name === "projections/organizations:mine") {
-    if (call.subject === null) return refusal("UNAUTHENTICATED");
+    if (!isSignedIn(world, call)) return refusal("UNAUTHENTICATED");
     const wrong = badFields(name, call.args);
     if (wrong.length > 0) return refusal("INVALID", wrong);
-    return { kind: "rows", rows: mineRows(world, call.subject), order: { by: "orgId", direction: 1 } };
+    return { kind: "rows", rows: mineRows(world, call), order: { by: "orgId", direction: 1 } };
   }
   const member = memberOf(world, call);
   if (typeof member === "string") return refusal(member);
+  if (isStopped(name, member.role, holdOf(member.organization))) return refusal("ORG_FROZEN");
   const permission = permissionOf(name, member.role);
   if (permission === "no") return refusal("FORBIDDEN");
   const wrong = badFields(name, call.args);

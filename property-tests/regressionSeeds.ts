@@ -5,5 +5,5 @@
 export type RegressionSeed = { seed: number; length: number; why: string };
 
 export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
-  { seed: 1, length: 120, why: "an organisation claim that is an object fell through to the stored choice" },
+  { seed: 5, length: 120, why: "an organisation claim that is an object fell through to the stored choice" },
 ];

@@ -1,12 +1,12 @@
 /** From an intent to a call: picks the caller, the token, the object and the arguments from what exists. */
-import { CANCEL_REASONS, CURRENCIES, TIME_ZONES, type Args } from "./argumentModel.ts";
+import { CANCEL_REASONS, CURRENCIES, FREEZE_REASONS, TIME_ZONES, type Args } from "./argumentModel.ts";
 import type { BookingRow, BookingStatus } from "./fold.ts";
 import { NAUGHTY, spoil, type Pick } from "./garbage.ts";
 import type { Intent } from "./intents.ts";
 import { needsNoMembership, permissionOf, ROLES } from "./policyModel.ts";
 import { isOpen } from "./predict.ts";
 import { RULES } from "./rules.ts";
-import type { Call, Organization, Stored, User, World } from "./world.ts";
+import { holdOf, type Call, type Organization, type Stored, type User, type World } from "./world.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1440 * MINUTE_MS;
@@ -19,7 +19,11 @@ export type Resolved =
   | { kind: "call"; call: Call }
   /** The same call once with an id of another organisation and once with one of nothing. */
   | { kind: "twins"; foreign: Call; nowhere: Call }
+  | { kind: "operator"; orgId: string; action: OperatorAction }
   | { kind: "advance"; byMs: number };
+
+/** What the operator does; `report` is damage that an auditor tells of. */
+export type OperatorAction = "freeze" | "unfreeze" | "report";
 
 type Scene = {
   world: World;
@@ -185,16 +189,51 @@ function pickService({ pick }: Scene, { view }: Organization): string {
   return ids.length > 0 ? pick(ids) : `svc_${NOWHERE}`;
 }
 
+/**
+ * What the token says of its time of issue. A likely caller whose older tokens were ended signs in again; an
+ * adversary takes any token that they have ever had.
+ */
+function pickSession(
+  { world, intent, pick, now }: Scene,
+  { view }: Organization,
+  subject: string | null,
+): { issuedAtS?: number } {
+  const user = world.users.get(subject ?? "");
+  if (user === undefined) return {};
+  const hasEnded = user.sessionsValidFrom !== undefined || view.sessionsValidFrom.has(user.userId ?? "");
+  const session = intent.isLikely && hasEnded && pick([true, true, false]) ? "now" : intent.session;
+  if (session === "silent") return {};
+  const nowS = Math.floor(now / 1000);
+  const issuedAtS = session === "seen" && user.issued.length > 0 ? pick(user.issued) : nowS;
+  user.issued.push(issuedAtS);
+  return { issuedAtS };
+}
+
 type Build = (scene: Scene, organization: Organization, name: string, subject: string | null) => Args;
 
 const ofBooking: Build = (scene, organization, name, subject) => ({
   bookingId: pickBooking(scene, organization, name, subject),
 });
 
+/** For a reinstatement mostly one who is suspended. */
+const ofMember: Build = (scene, organization, name, subject) => {
+  const suspended = [...organization.view.members.values()].filter(({ status }) => status === "suspended");
+  const isWanted = name === "commands/members:reinstate" && scene.intent.isLikely && suspended.length > 0;
+  return { userId: isWanted ? scene.pick(suspended).userId : pickMember(scene, organization, subject) };
+};
+
 const ARGUMENTS: Readonly<Record<string, Build>> = {
   "commands/session:selectOrganization": ({ pick, world }) => ({
     orgId: pick([...world.organizations.keys(), `org_${NOWHERE}`]),
   }),
+  "commands/session:revokeOthers": () => ({}),
+  "commands/organizations:freeze": ({ pick }) => ({ reason: pick(FREEZE_REASONS) }),
+  "commands/organizations:unfreeze": () => ({}),
+  "commands/organizations:close": () => ({ reason: "other" }),
+  "commands/members:suspend": ofMember,
+  "commands/members:reinstate": ofMember,
+  "commands/members:revokeSessions": ofMember,
+  "commands/members:leave": () => ({}),
   "commands/organizations:create": ({ pick }) => ({
     name: pickName(pick),
     timeZone: pick(TIME_ZONES),
@@ -207,9 +246,7 @@ const ARGUMENTS: Readonly<Record<string, Build>> = {
     userId: pickMember(scene, organization, subject),
     role: scene.pick(ROLES),
   }),
-  "commands/members:remove": (scene, organization, _name, subject) => ({
-    userId: pickMember(scene, organization, subject),
-  }),
+  "commands/members:remove": ofMember,
   "commands/services:define": ({ pick }) => ({
     name: pickName(pick),
     durationMinutes: pick([1, 30, 30, 60, 60, 1440]),
@@ -240,8 +277,14 @@ const ARGUMENTS: Readonly<Record<string, Build>> = {
   }),
 };
 
-function versionArgs({ intent }: Scene, organization: Organization, name: string, args: Args): Args {
-  const stream = RULES[name]?.stream?.(args, organization.orgId);
+function versionArgs(
+  { intent, world }: Scene,
+  organization: Organization,
+  { name, subject, args }: { name: string; subject: string | null; args: Args },
+): Args {
+  const { orgId } = organization;
+  const userId = world.users.get(subject ?? "")?.userId ?? `usr_${NOWHERE}`;
+  const stream = RULES[name]?.stream?.(args, { orgId, userId });
   if (stream === undefined || intent.version === "absent") return {};
   const version = organization.view.versions.get(stream) ?? 0;
   const offset = { right: 0, stale: -1, ahead: 1 }[intent.version];
@@ -254,9 +297,10 @@ function commandCall(scene: Scene, name: string): Call {
   const subject = pickCaller(scene, picked, name);
   const { organization, ...token } = pickClaim(scene, picked, subject);
   const args = ARGUMENTS[name]?.(scene, organization, name, subject) ?? {};
-  const version = versionArgs(scene, organization, name, args);
-  const key = name === "commands/session:selectOrganization" ? {} : { idempotencyKey: intent.key };
-  return { subject, ...token, function: name, args: { ...args, ...version, ...key } };
+  const version = versionArgs(scene, organization, { name, subject, args });
+  const key = name.startsWith("commands/session:") ? {} : { idempotencyKey: intent.key };
+  const session = pickSession(scene, organization, subject);
+  return { subject, ...token, ...session, function: name, args: { ...args, ...version, ...key } };
 }
 
 function queryArgs(scene: Scene, name: string, organization: Organization, subject: string | null): Args {
@@ -287,7 +331,8 @@ function queryCall(scene: Scene): Call {
   const subject = pickCaller(scene, picked, intent.query);
   const { organization, ...token } = pickClaim(scene, picked, subject);
   const args = queryArgs(scene, intent.query, organization, subject);
-  return { subject, ...token, function: intent.query, args };
+  const session = pickSession(scene, organization, subject);
+  return { subject, ...token, ...session, function: intent.query, args };
 }
 
 /** A valid change of a payload that was used before. */
@@ -296,7 +341,9 @@ function changed({ args, function: name }: Call, pick: Pick): Args {
     name: ["Another name"],
     role: ROLES.filter((role) => role !== args["role"]),
     startsAt: [Number(args["startsAt"]) + 1],
-    reason: CANCEL_REASONS.filter((reason) => reason !== args["reason"]),
+    reason: (name.includes("bookings") ? CANCEL_REASONS : FREEZE_REASONS).filter(
+      (reason) => reason !== args["reason"],
+    ),
     priceMinor: [Number(args["priceMinor"]) === 7 ? 8 : 7],
     invitationToken: ["B".repeat(43)],
     timeZone: TIME_ZONES.filter((zone) => zone !== args["timeZone"]),
@@ -327,6 +374,9 @@ const FOREIGN_FIELDS = [
   ["commands/session:selectOrganization", "orgId"],
   ["commands/members:changeRole", "userId"],
   ["commands/members:remove", "userId"],
+  ["commands/members:suspend", "userId"],
+  ["commands/members:reinstate", "userId"],
+  ["commands/members:revokeSessions", "userId"],
   ["commands/services:retire", "serviceId"],
   ["commands/bookings:request", "serviceId"],
   ["commands/bookings:request", "assigneeId"],
@@ -395,6 +445,16 @@ function garbageCall(scene: Scene): Call {
   return { ...call, args: { ...rest, paginationOpts: spoil(options, scene.pick) } };
 }
 
+/** Mostly lifts what is frozen, so that the streams go on. */
+function pickOperation(scene: Scene): Resolved {
+  const { world, pick } = scene;
+  const frozen = organizationsOf(world).filter((organization) => holdOf(organization) !== undefined);
+  const isLifted = frozen.length > 0 && pick([true, true, true, true, false]);
+  if (isLifted) return { kind: "operator", orgId: pick(frozen).orgId, action: "unfreeze" };
+  const action = pick<OperatorAction>(["freeze", "report", "unfreeze"]);
+  return { kind: "operator", orgId: pickOrganization(scene).orgId, action };
+}
+
 function asCall(call: Call | undefined): Resolved | undefined {
   return call === undefined ? undefined : { kind: "call", call };
 }
@@ -415,6 +475,8 @@ export function resolve(world: World, intent: Intent, now: number): Resolved | u
       return asCall(garbageCall(scene));
     case "query":
       return asCall(queryCall(scene));
+    case "operator":
+      return pickOperation(scene);
     case "advance": {
       const short = [1, 1000, MINUTE_MS, 20 * MINUTE_MS, 20 * MINUTE_MS, 40 * MINUTE_MS];
       return { kind: "advance", byMs: pick([...short, ...short, DAY_MS, 8 * DAY_MS]) };

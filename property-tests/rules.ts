@@ -10,13 +10,15 @@ export type Violation = { code: string; field?: string };
 export type Situation = {
   view: View;
   orgId: string;
+  /** The caller. */
+  userId: string;
   args: Args;
   now: number;
 };
 
 export type Rule = {
   /** The stream that the command concerns; absent when it founds one. */
-  stream?: (args: Args, orgId: string) => string;
+  stream?: (args: Args, caller: { orgId: string; userId: string }) => string;
   /** Roles that the rank rule speaks about. */
   concerned?: (situation: Situation) => Role[];
   /** Everything that forbids the command; the server names any one of it. */
@@ -94,6 +96,9 @@ function onBooking(
   };
 }
 
+const isMember = (view: View, userId: string): boolean =>
+  ["active", "suspended"].includes(view.members.get(userId)?.status ?? "");
+
 function isLastOwner(view: View, userId: string): boolean {
   const owners = [...view.members.values()].filter((row) => row.role === "owner" && row.status === "active");
   return owners.length === 1 && owners[0]?.userId === userId;
@@ -106,14 +111,14 @@ function onMember(more: Pick<Rule, "violations" | "events">, grants: boolean): R
     result: {},
     concerned: ({ view, args }) => {
       const target = view.members.get(text(args, "userId"));
-      const held = target?.status === "active" ? [target.role] : [];
+      const held = target !== undefined && isMember(view, target.userId) ? [target.role] : [];
       return grants ? [...held, text(args, "role") as Role] : held;
     },
     violations: (situation) => {
       const { view, args } = situation;
       const userId = text(args, "userId");
-      if (!isActive(view, userId)) return [{ code: "NOT_FOUND" }];
-      return [...when(isLastOwner(view, userId), "LAST_OWNER"), ...more.violations(situation)];
+      if (!isMember(view, userId)) return [{ code: "NOT_FOUND" }];
+      return more.violations(situation);
     },
     events: more.events,
   };
@@ -187,7 +192,7 @@ const retire: Rule = {
 };
 
 const rename: Rule = {
-  stream: (_args, orgId) => `organization/${orgId}`,
+  stream: (_args, { orgId }) => `organization/${orgId}`,
   result: {},
   violations: () => [],
   events: ({ args, orgId }) => [
@@ -225,10 +230,93 @@ const assign = onBooking("booking.assigned", OPEN, {
   }),
 });
 
+/** Freezing and lifting; the corridor's lifecycle step has let through what may be lifted. */
+function onLifecycle(
+  type: string,
+  from: "active" | "frozen",
+  data: (args: Args) => Record<string, unknown>,
+): Rule {
+  return {
+    stream: (_args, { orgId }) => `organization/${orgId}`,
+    result: {},
+    violations: ({ view }) => when(view.organization?.status !== from, "INVALID_TRANSITION"),
+    events: ({ args, orgId }) => [{ stream: `organization/${orgId}`, type, data: data(args) }],
+  };
+}
+
+/** The model knows of closing that it asks for recent authentication. */
+const close: Rule = {
+  stream: (_args, { orgId }) => `organization/${orgId}`,
+  result: {},
+  violations: () => {
+    throw new Error("no token of the streams closes an organisation");
+  },
+  events: () => [],
+};
+
+/** An event on a member that records the role that they have. */
+function roleEvent(type: string): Rule["events"] {
+  return ({ view, args }) => {
+    const userId = text(args, "userId");
+    return [{ stream: `member/${userId}`, type, data: { role: view.members.get(userId)?.role } }];
+  };
+}
+
+const lastOwner = ({ view, args }: Situation): Violation[] =>
+  when(isLastOwner(view, text(args, "userId")), "LAST_OWNER");
+
+const leave: Rule = {
+  stream: (_args, { userId }) => `member/${userId}`,
+  result: {},
+  violations: ({ view, userId }) => when(isLastOwner(view, userId), "LAST_OWNER"),
+  events: ({ view, userId }) => [
+    { stream: `member/${userId}`, type: "member.removed", data: { role: view.members.get(userId)?.role } },
+  ],
+};
+
+const suspend = onMember(
+  {
+    violations: (situation) => {
+      const { view, args, userId } = situation;
+      return [
+        ...when(!isActive(view, text(args, "userId")), "INVALID_TRANSITION"),
+        ...lastOwner(situation),
+        ...when(args["userId"] === userId, "CONFLICT", "userId"),
+      ];
+    },
+    events: roleEvent("member.suspended"),
+  },
+  false,
+);
+
+const reinstate = onMember(
+  {
+    violations: ({ view, args }) => when(isActive(view, text(args, "userId")), "INVALID_TRANSITION"),
+    events: roleEvent("member.reinstated"),
+  },
+  false,
+);
+
+const revokeSessions = onMember(
+  {
+    violations: () => [],
+    events: ({ args }) => [
+      { stream: `member/${text(args, "userId")}`, type: "member.sessionsRevoked", data: {} },
+    ],
+  },
+  false,
+);
+
 const changeRole = onMember(
   {
-    violations: ({ view, args }) =>
-      when(view.members.get(text(args, "userId"))?.role === args["role"], "CONFLICT", "role"),
+    violations: (situation) => {
+      const { view, args } = situation;
+      return [
+        ...when(!isActive(view, text(args, "userId")), "INVALID_TRANSITION"),
+        ...lastOwner(situation),
+        ...when(view.members.get(text(args, "userId"))?.role === args["role"], "CONFLICT", "role"),
+      ];
+    },
     events: ({ view, args }) => {
       const userId = text(args, "userId");
       const data = { role: args["role"], previousRole: view.members.get(userId)?.role };
@@ -238,23 +326,20 @@ const changeRole = onMember(
   true,
 );
 
-const remove = onMember(
-  {
-    violations: () => [],
-    events: ({ view, args }) => {
-      const userId = text(args, "userId");
-      const data = { role: view.members.get(userId)?.role };
-      return [{ stream: `member/${userId}`, type: "member.removed", data }];
-    },
-  },
-  false,
-);
+const remove = onMember({ violations: lastOwner, events: roleEvent("member.removed") }, false);
 
 export const RULES: Readonly<Record<string, Rule>> = {
   "commands/organizations:rename": rename,
   "commands/members:invite": invite,
   "commands/members:changeRole": changeRole,
   "commands/members:remove": remove,
+  "commands/members:suspend": suspend,
+  "commands/members:reinstate": reinstate,
+  "commands/members:revokeSessions": revokeSessions,
+  "commands/members:leave": leave,
+  "commands/organizations:freeze": onLifecycle("organization.frozen", "active", ({ reason }) => ({ reason })),
+  "commands/organizations:unfreeze": onLifecycle("organization.unfrozen", "frozen", () => ({})),
+  "commands/organizations:close": close,
   "commands/services:define": defineService,
   "commands/services:retire": retire,
   "commands/bookings:request": request,

@@ -84,16 +84,18 @@ export function asSent(args: Args): Args | undefined {
 
 export async function clientOf(
   session: Session,
-  { subject, claim }: Pick<Call, "subject" | "claim">,
+  { subject, claim, issuedAtS }: Pick<Call, "subject" | "claim" | "issuedAtS">,
 ): Promise<Client> {
   const { backend } = session.bench;
   if (subject === null) return backend.anonymous();
   // A claim that is null is another token than one without the claim.
-  const name = claim === undefined ? subject : JSON.stringify([subject, claim]);
+  const name = JSON.stringify([subject, claim === undefined ? "none" : { claim }, issuedAtS]);
   const known = session.clients.get(name);
   if (known !== undefined) return known;
-  // The odd claims are no text; a token can say anything.
-  const client = await backend.as(claim === undefined ? { subject } : { subject, orgId: claim as string });
+  const client = await backend.withClaims(subject, {
+    ...(claim === undefined ? {} : { daybook_org: claim }),
+    ...(issuedAtS === undefined ? {} : { daybook_iat: issuedAtS }),
+  });
   session.clients.set(name, client);
   return client;
 }

@@ -1,6 +1,7 @@
 /** What the model knows of the backend: users, organisations, the events it expects, the keys that were used. */
 import { emptyView, foldEvent, type Actor, type LedgerEvent, type View } from "./fold.ts";
 import type { Args } from "./argumentModel.ts";
+import type { Hold } from "./policyModel.ts";
 
 /** One call of a public function. */
 export type Call = {
@@ -8,6 +9,8 @@ export type Call = {
   subject: string | null;
   /** The organisation claim as it stands in the token; absent when the token has none. */
   claim?: unknown;
+  /** When the token says that it was issued, in seconds; absent when it does not say. */
+  issuedAtS?: number;
   function: string;
   args: Args;
 };
@@ -31,19 +34,33 @@ export type Rejected = { status: "rejected"; code: string; message: string; fiel
 export type Draft = { stream: string; type: string; data: Readonly<Record<string, unknown>> };
 export type ExpectedEvent = LedgerEvent & {
   commandName: string;
-  key: string;
+  /** Absent when the operator did it. */
+  key: string | undefined;
   /** The client's clock before and after the call. */
   earliest: number;
   latest: number;
 };
 
-export type User = { readonly subject: string; userId?: string; selected?: string };
+export type User = {
+  readonly subject: string;
+  userId?: string;
+  selected?: string;
+  /** Tokens issued before (milliseconds) are refused everywhere. */
+  sessionsValidFrom?: number;
+  /** Times of issue of the tokens that were used, in seconds. */
+  readonly issued: number[];
+};
+
+/** A time of issue that no revocation reaches, for the reads that check. */
+export const FRESH_S = 4_000_000_000;
 
 export type Organization = {
   readonly orgId: string;
   readonly view: View;
   readonly events: ExpectedEvent[];
   readonly receipts: Receipt[];
+  /** Whether the integrity check holds it frozen; no event says so. */
+  isHeld: boolean;
 };
 
 /** A committed command, as a replay must answer it. */
@@ -61,7 +78,13 @@ export type World = {
 };
 
 /** Refusals about access; whatever a member is refused with one of these is kept. */
-export const RECORDED_REFUSALS: readonly string[] = ["FORBIDDEN", "NOT_FOUND", "IDEMPOTENCY_KEY_REUSED"];
+export const RECORDED_REFUSALS: readonly string[] = [
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "IDEMPOTENCY_KEY_REUSED",
+  "ORG_FROZEN",
+  "STEP_UP_REQUIRED",
+];
 
 export function newWorld(): World {
   return {
@@ -76,7 +99,7 @@ export function newWorld(): World {
 export function userOf(world: World, subject: string): User {
   const known = world.users.get(subject);
   if (known !== undefined) return known;
-  const user: User = { subject };
+  const user: User = { subject, issued: [] };
   world.users.set(subject, user);
   return user;
 }
@@ -84,9 +107,27 @@ export function userOf(world: World, subject: string): User {
 export function organizationOf(world: World, orgId: string): Organization {
   const known = world.organizations.get(orgId);
   if (known !== undefined) return known;
-  const organization: Organization = { orgId, view: emptyView(), events: [], receipts: [] };
+  const organization: Organization = {
+    orgId,
+    view: emptyView(),
+    events: [],
+    receipts: [],
+    isHeld: false,
+  };
   world.organizations.set(orgId, organization);
   return organization;
+}
+
+/** Who holds an organisation frozen, by its ledger and by the integrity check. */
+export function holdOf({ view, isHeld }: Pick<Organization, "view" | "isHeld">): Hold | undefined {
+  if (isHeld) return "integrity check";
+  return view.organization?.status === "frozen" ? view.frozenBy : undefined;
+}
+
+/** Whether a token is older than a moment, or does not say how old it is. */
+export function isRevoked(call: Pick<Call, "issuedAtS">, validFrom: number | undefined): boolean {
+  if (validFrom === undefined) return false;
+  return call.issuedAtS === undefined || call.issuedAtS * 1000 < validFrom;
 }
 
 /** The subject of an active owner; undefined before the organisation is founded. */
@@ -112,25 +153,33 @@ export function ledgerNameOf(name: string): string {
 export function recordEvents(
   organization: Organization,
   drafts: readonly Draft[],
-  of: { actor: Actor; call: Call; receipt: Receipt; earliest: number; latest: number },
+  of: {
+    actor: Actor;
+    commandName: string;
+    key?: string;
+    eventIds: readonly string[];
+    /** By the server's clock, where that is known better than by the client's. */
+    recordedAt?: number;
+    earliest: number;
+    latest: number;
+  },
 ): void {
-  const { orgId, view, events, receipts } = organization;
+  const { orgId, view, events } = organization;
   for (const [index, draft] of drafts.entries()) {
     const event: ExpectedEvent = {
       ...draft,
       orgId,
       seq: events.length + 1,
-      eventId: of.receipt.eventIds[index] ?? "",
+      eventId: of.eventIds[index] ?? "",
       streamVersion: (view.versions.get(draft.stream) ?? 0) + 1,
-      recordedAt: of.latest,
+      recordedAt: of.recordedAt ?? of.latest,
       actor: of.actor,
-      commandName: ledgerNameOf(of.call.function),
-      key: String(of.call.args["idempotencyKey"]),
+      commandName: of.commandName,
+      key: of.key,
       earliest: of.earliest,
       latest: of.latest,
     };
     events.push(event);
     foldEvent(view, event);
   }
-  receipts.push(of.receipt);
 }

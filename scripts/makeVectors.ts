@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { genesisHash, sha256Noble } from "../ledger/hash.ts";
 import { chainCases } from "../ledger/testing/damagedLedgers.ts";
-import { sampleEvents, sampleId, seal } from "../ledger/testing/sampleLedger.ts";
+import { lifecycleEvents, sampleEvents, sampleId, seal } from "../ledger/testing/sampleLedger.ts";
 import { CANONICAL_CASES, IDS, LEDGER_VALUES, NOT_CANONICAL_TEXTS } from "./vectorCases.ts";
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "..", "vectors");
@@ -18,6 +18,9 @@ const DELIVERY = {
   bodySha256: "ab".repeat(32),
   signedAt: 1_767_600_000,
 } as const;
+
+/** How the lifecycle chain begins stands in the sample chain already. */
+const LIFECYCLE_OPENING = 8;
 
 /** Envelopes beyond those of the sample ledger: every kind of actor and of source. */
 function envelopeVectors(): object[] {
@@ -33,6 +36,9 @@ function envelopeVectors(): object[] {
     ["a webhook with an account", { ...base, source: { ...DELIVERY, account: "acct_1" } }],
     ["a job as the source", { ...base, source: { kind: "job", name: "reminders" } }],
     ["an operator as the source", { ...base, source: { kind: "operator", name: "freeze" } }],
+    ...lifecycleEvents(sha256Noble)
+      .slice(LIFECYCLE_OPENING)
+      .map((event) => [`${event.type}, lifecycle sequence ${event.seq}`, event] as const),
   ] as const;
   return named.map(([name, event]) => {
     const { text, hash } = seal(event, sha256Noble);

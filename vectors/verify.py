@@ -202,13 +202,15 @@ def is_event(value):
 
 
 VERBS = {
-    "organization/org_": "created renamed",
+    "organization/org_": "created renamed frozen unfrozen closed providerLinked providerUnlinked",
     "invitation/inv_": "created accepted",
-    "member/usr_": "joined roleChanged removed",
+    "member/usr_": "joined roleChanged removed suspended reinstated sessionsRevoked",
     "service/svc_": "defined retired",
     "booking/bkg_": "requested confirmed rescheduled assigned unassigned started completed noShowMarked cancelled",
 }
 STREAM_OF = {f"{start.split('/')[0]}.{verb}": start for start, verbs in VERBS.items() for verb in verbs.split()}
+# Types that an operator may write too.
+OPERATORS = {f"organization.{verb}" for verb in "frozen unfrozen providerLinked providerUnlinked".split()}
 
 
 # --- Verification ---
@@ -295,7 +297,8 @@ class Verifier:
         start = STREAM_OF.get(event["type"])
         if start is None or event["typeVersion"] != 1 or not stream.startswith(start):
             raise Damage("unknown type", due)
-        if event["source"]["kind"] != "command":
+        sources = {"command", "operator"} if event["type"] in OPERATORS else {"command"}
+        if event["source"]["kind"] not in sources:
             raise Damage("forbidden source", due)
         if event["recordedAt"] < self.recorded_at:
             raise Damage("time reversed", due)

@@ -33,6 +33,8 @@ type Env = {
   readonly DAYBOOK_INVITATION_KEYS: string;
   readonly DAYBOOK_FINGERPRINT_KEY: string;
   readonly DAYBOOK_ORG_CLAIM: string | undefined;
+  readonly DAYBOOK_ISSUED_AT_CLAIM: string | undefined;
+  readonly DAYBOOK_AUTH_TIME_CLAIM: string | undefined;
   readonly DAYBOOK_RATE_LIMIT_PERCENT: string | undefined;
 };
 

@@ -22,16 +22,33 @@ const invitationKeys = z
   )
   .refine((keys) => new Set(keys.map(({ keyId }) => keyId)).size === keys.length, "repeats a keyId");
 
+/** RFC 7519 §4.1: hosts check these and pass none of them on as a claim. */
+const UNSEEN_CLAIMS: readonly string[] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+
+/** The name of a claim; dots lead into objects, as in Clerk's `o.id`. */
+const claimName = z
+  .string()
+  .max(64)
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$/,
+    "must be a claim name: letters, digits and underscores, with dots for claims inside claims",
+  )
+  .refine((name) => !UNSEEN_CLAIMS.includes(name), "is a registered claim, which functions do not see");
+
 const environmentSchema = z.object({
   /** Keys of invitation tokens by key id; the first one signs, the others still verify. */
   DAYBOOK_INVITATION_KEYS: invitationKeys,
   /** Key of the payload fingerprints kept with idempotency keys. */
   DAYBOOK_FINGERPRINT_KEY: hexKey,
   /** Token claim that names the active organisation. */
-  DAYBOOK_ORG_CLAIM: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, "must be a plain claim name: letters, digits and underscores")
-    .default("daybook_org"),
+  DAYBOOK_ORG_CLAIM: claimName.default("daybook_org"),
+  /** Private claim with the token's time of issue; `daybook_iat` when not declared. */
+  DAYBOOK_ISSUED_AT_CLAIM: claimName.optional(),
+  /**
+   * Private claim with the time of authentication; `daybook_auth_time` when not declared. Declaring it asks recent
+   * authentication also of the functions that work without it otherwise.
+   */
+  DAYBOOK_AUTH_TIME_CLAIM: claimName.optional(),
   /** Scales every rate limit, in percent of the built-in ones. */
   DAYBOOK_RATE_LIMIT_PERCENT: z
     .string()
@@ -41,6 +58,14 @@ const environmentSchema = z.object({
 });
 
 export type Environment = z.output<typeof environmentSchema>;
+
+/** The claims that tell a session's times, by declaration or default. */
+export function sessionClaims(of: Environment): { issuedAt: string; authenticatedAt: string } {
+  return {
+    issuedAt: of.DAYBOOK_ISSUED_AT_CLAIM ?? "daybook_iat",
+    authenticatedAt: of.DAYBOOK_AUTH_TIME_CLAIM ?? "daybook_auth_time",
+  };
+}
 
 /** Names of the variables that the functions may read; the host passes these and no others. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape);

@@ -44,6 +44,8 @@ export const orgId = id("org");
 export const userId = id("usr");
 export const serviceId = id("svc");
 export const bookingId = id("bkg");
+/** An identity provider's own id of an organisation. */
+export const providerOrgId = z.string().regex(/^[!-~]{1,128}$/, "Must be a provider's organisation id.");
 export const role = z.enum(ROLES);
 export const invitationToken = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "Must be an invitation token.");
 

@@ -66,7 +66,21 @@ export async function limitOrganization(ctx: MutationCtx, orgId: string): Promis
   await consume(ctx, "organization", orgId);
 }
 
+function refusalKey(orgId: string, userId: string): string {
+  return `${orgId} ${userId}`;
+}
+
 /** Whether one more refusal of this user may write a row to this organisation's security log. */
 export async function mayRecordRefusal(ctx: MutationCtx, orgId: string, userId: string): Promise<boolean> {
-  return (await take(ctx, "refusal", `${orgId} ${userId}`)).ok;
+  return (await take(ctx, "refusal", refusalKey(orgId, userId))).ok;
+}
+
+/** Removes what is counted of a user's refusals in an organisation. */
+export async function forgetRefusalLimit(ctx: MutationCtx, orgId: string, userId: string): Promise<void> {
+  await limiter.reset(ctx, "refusal", { key: refusalKey(orgId, userId) });
+}
+
+/** Removes what is counted of an organisation's calls. */
+export async function forgetOrganizationLimit(ctx: MutationCtx, orgId: string): Promise<void> {
+  await limiter.reset(ctx, "organization", { key: orgId });
 }

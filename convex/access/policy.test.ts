@@ -48,15 +48,21 @@ describe("a role in a row", () => {
     expect(outcome(() => conditionFor("commands/organizations:create", "owner"))).toBe("FORBIDDEN");
   });
 
-  test("a frozen organisation is read by owner and auditor only, and written by nobody", () => {
+  test("a frozen organisation is read by owner and auditor only, and written by nobody but the owner who lifts", () => {
     const open = Object.entries(POLICY).filter(([, row]) => "whenFrozen" in row);
-    expect(open.map(([name]) => name)).toEqual([
+    const reads = [
       "projections/organizations:current",
       "projections/auditLog:list",
       "projections/ledger:head",
       "projections/ledger:events",
-    ]);
-    for (const [, row] of open) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
+    ];
+    expect(open.map(([name]) => name)).toEqual(["commands/organizations:unfreeze", ...reads]);
+    const [unfreeze, ...readers] = open.map(([, row]) => row);
+    expect(unfreeze).toMatchObject({ whenFrozen: ["owner"], frozenBy: ["owner"] });
+    for (const row of readers) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
+    const closed = Object.entries(POLICY).filter(([, row]) => "whenClosed" in row);
+    expect(closed.map(([name]) => name)).toEqual(reads);
+    for (const [, row] of closed) expect(row).toMatchObject({ whenClosed: ["owner", "auditor"] });
   });
 });
 

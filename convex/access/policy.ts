@@ -19,6 +19,20 @@ import { outranks } from "./roles.ts";
 export type Condition =
   "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice";
 
+/** Who holds an organisation frozen. */
+export type Hold = "owner" | "operator" | "integrity";
+
+/**
+ * Asks for recent authentication. `whenDeclared`: only where the deployment has declared the claim that tells its
+ * time, so that tokens without it work elsewhere.
+ */
+export type StepUp = {
+  maxAgeMs: number;
+  enforced: "always" | "whenDeclared";
+  /** Only when one of these roles is granted or held by the member concerned; always when absent. */
+  forRoles?: readonly Role[];
+};
+
 export type PolicyRow =
   | { level: "signedIn" }
   | {
@@ -26,6 +40,11 @@ export type PolicyRow =
       roles: Partial<Record<Role, Condition>>;
       /** Roles that may still call in a frozen organisation. */
       whenFrozen?: readonly Role[];
+      /** Who must hold the freeze for `whenFrozen` to count; anybody when absent. */
+      frozenBy?: readonly Hold[];
+      /** Roles that may still call in a closed organisation, until what is derived from its ledger is removed. */
+      whenClosed?: readonly Role[];
+      stepUp?: StepUp;
     };
 
 const OWNER = { owner: "always" } as const;
@@ -37,26 +56,50 @@ const BOOKING_READERS = {
   staff: "assignedOrUnassigned",
   freelancer: "assignedWithoutPrice",
 } as const;
-const EVERY_ROLE = {
+const EVERY_ROLE_BUT_AUDITOR = {
   owner: "always",
   manager: "always",
   staff: "always",
   freelancer: "always",
   guest: "always",
-  auditor: "always",
 } as const;
-const READERS_WHEN_FROZEN = ["owner", "auditor"] as const;
+const EVERY_ROLE = { ...EVERY_ROLE_BUT_AUDITOR, auditor: "always" } as const;
+const EXPORTERS = ["owner", "auditor"] as const;
+/** Owners and auditors read and export a frozen organisation, and a closed one while its rows are there. */
+const ALWAYS_EXPORTED = { whenFrozen: EXPORTERS, whenClosed: EXPORTERS } as const;
+
+const TEN_MINUTES_MS = 600_000;
+const STEP_UP = { maxAgeMs: TEN_MINUTES_MS, enforced: "always" } as const;
+const STEP_UP_WHEN_DECLARED = { maxAgeMs: TEN_MINUTES_MS, enforced: "whenDeclared" } as const;
+/** Granting or taking what sees or does everything. */
+const STEP_UP_FOR_HIGH_ROLES = { ...STEP_UP_WHEN_DECLARED, forRoles: ["owner", "auditor"] } as const;
 
 export const POLICY = {
   "commands/organizations:create": { level: "signedIn" },
   "commands/members:acceptInvitation": { level: "signedIn" },
   "commands/session:selectOrganization": { level: "signedIn" },
+  "commands/session:revokeOthers": { level: "signedIn" },
   "projections/organizations:mine": { level: "signedIn" },
 
   "commands/organizations:rename": { level: "member", roles: OWNER },
-  "commands/members:invite": { level: "member", roles: RANKED },
-  "commands/members:changeRole": { level: "member", roles: RANKED },
-  "commands/members:remove": { level: "member", roles: RANKED },
+  "commands/organizations:freeze": { level: "member", roles: OWNER },
+  "commands/organizations:unfreeze": {
+    level: "member",
+    roles: OWNER,
+    whenFrozen: ["owner"],
+    frozenBy: ["owner"],
+    stepUp: STEP_UP_WHEN_DECLARED,
+  },
+  "commands/organizations:close": { level: "member", roles: OWNER, stepUp: STEP_UP },
+  "commands/organizations:linkProvider": { level: "member", roles: OWNER, stepUp: STEP_UP },
+  "commands/organizations:unlinkProvider": { level: "member", roles: OWNER, stepUp: STEP_UP },
+  "commands/members:invite": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
+  "commands/members:changeRole": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
+  "commands/members:remove": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
+  "commands/members:suspend": { level: "member", roles: RANKED },
+  "commands/members:reinstate": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
+  "commands/members:leave": { level: "member", roles: EVERY_ROLE_BUT_AUDITOR },
+  "commands/members:revokeSessions": { level: "member", roles: RANKED },
   "commands/services:define": { level: "member", roles: MANAGERS },
   "commands/services:retire": { level: "member", roles: MANAGERS },
   "commands/bookings:request": { level: "member", roles: { ...MANAGERS, staff: "always" } },
@@ -72,7 +115,7 @@ export const POLICY = {
   "projections/organizations:current": {
     level: "member",
     roles: EVERY_ROLE,
-    whenFrozen: READERS_WHEN_FROZEN,
+    ...ALWAYS_EXPORTED,
   },
   "projections/members:list": {
     level: "member",
@@ -84,17 +127,17 @@ export const POLICY = {
   "projections/auditLog:list": {
     level: "member",
     roles: { ...MANAGERS, auditor: "always" },
-    whenFrozen: READERS_WHEN_FROZEN,
+    ...ALWAYS_EXPORTED,
   },
   "projections/ledger:head": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
-    whenFrozen: READERS_WHEN_FROZEN,
+    ...ALWAYS_EXPORTED,
   },
   "projections/ledger:events": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
-    whenFrozen: READERS_WHEN_FROZEN,
+    ...ALWAYS_EXPORTED,
   },
 } as const satisfies Record<string, PolicyRow>;
 
@@ -118,6 +161,15 @@ export function conditionFor(name: string, role: Role): Condition {
   const condition = row.level === "member" ? row.roles[role] : undefined;
   if (condition === undefined) throw new Refusal("FORBIDDEN");
   return condition;
+}
+
+/** What recent authentication a call must show, given the roles that it concerns; undefined when none. */
+export function stepUpFor(name: string, { rolesConcerned = [] }: Relation): StepUp | undefined {
+  const row = policyRow(name);
+  if (row.level !== "member" || row.stepUp === undefined) return undefined;
+  const { forRoles } = row.stepUp;
+  if (forRoles === undefined || rolesConcerned.some((role) => forRoles.includes(role))) return row.stepUp;
+  return undefined;
 }
 
 /** Facts of the object that conditions speak about. */

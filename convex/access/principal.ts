@@ -1,14 +1,21 @@
 /**
  * Who calls, on behalf of which organisation, in which role: from the verified token and our own rows, never
- * from arguments. Phases: token → user → active organisation → active membership → role → lifecycle.
+ * from arguments. There are three levels, and these functions are the only ways in:
+ *
+ * - `getAuthUser`: signed in;
+ * - `requireSameOrg`: an active member of the organisation that the token or the stored choice names;
+ * - `requireRole`: a member with permission, in an organisation whose lifecycle allows the call.
  */
 import type { Role } from "../../ledger/event.ts";
+import { isId } from "../../ledger/ids.ts";
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../_generated/server.js";
-import { findUser, type UserRow } from "./directory.ts";
+import { findUser, organizationOfProvider, type UserRow } from "./directory.ts";
 import { environment } from "./environment.ts";
 import { Refusal } from "./errors.ts";
-import { policyRow } from "./policy.ts";
+import { organizationOf, requireLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { conditionFor, type Condition } from "./policy.ts";
+import { isRevoked, sessionOf, type Session } from "./sessions.ts";
 import { tenantReader } from "./tenantDb.ts";
 
 type Ctx = Pick<QueryCtx, "db" | "auth">;
@@ -18,6 +25,7 @@ export type SignedIn = {
   issuer: string;
   subject: string;
   user: UserRow | null;
+  session: Session;
   /** The organisation claim as it stands in the token; `undefined` when the token has none. */
   claim: unknown;
 };
@@ -27,28 +35,43 @@ export type Member = {
   orgId: string;
   role: Role;
   organization: Doc<"organizations">;
+  lifecycle: Lifecycle;
+  session: Session;
+  issuer: string;
+  /** The organisation claim, and the organisation that it names; null when it is none of ours. */
+  claim: unknown;
+  claimedOrgId: string | null;
 };
 
 /**
  * The organisation claim of an identity; undefined when the token has none. The platform flattens a claim that is
- * an object into dotted names: that is a claim too, and null stands for it, because no object names an organisation.
+ * an object into dotted names, and a configured name may be dotted itself (`o.id`). Whatever is no plain value under
+ * exactly that name is a claim too, and null stands for it: no object, and no container without the value, names an
+ * organisation, and where a flat and a nested claim could be taken for each other neither does.
  */
 export function claimOf(identity: Readonly<Record<string, unknown>>, claimName: string): unknown {
+  const names = Object.keys(identity);
+  const isAmbiguous = names.some(
+    (name) => name.startsWith(`${claimName}.`) || claimName.startsWith(`${name}.`),
+  );
+  if (isAmbiguous) return null;
   if (Object.hasOwn(identity, claimName)) return identity[claimName];
-  const isFlattened = Object.keys(identity).some((name) => name.startsWith(`${claimName}.`));
-  return isFlattened ? null : undefined;
+  const [container = ""] = claimName.split(".");
+  return names.some((name) => name.startsWith(`${container}.`)) ? null : undefined;
 }
 
-/** The signed-in caller. Throws UNAUTHENTICATED. */
+/** The signed-in caller. Throws UNAUTHENTICATED, also for a token that is older than its user allows. */
 export async function getAuthUser(ctx: Ctx): Promise<SignedIn> {
   const identity = await ctx.auth.getUserIdentity();
   if (identity === null) throw new Refusal("UNAUTHENTICATED");
   const { issuer, subject } = identity;
-  const claim = claimOf(identity, environment().DAYBOOK_ORG_CLAIM);
-  return { issuer, subject, user: await findUser(ctx, issuer, subject), claim };
+  const session = sessionOf(identity);
+  const user = await findUser(ctx, issuer, subject);
+  if (isRevoked(session, user?.sessionsValidFrom)) throw new Refusal("UNAUTHENTICATED");
+  return { issuer, subject, user, session, claim: claimOf(identity, environment().DAYBOOK_ORG_CLAIM) };
 }
 
-/** The membership row of a user, active or not. */
+/** The membership row of a user, whatever its status. */
 export async function membershipOf(
   ctx: Pick<QueryCtx, "db">,
   orgId: string,
@@ -59,29 +82,63 @@ export async function membershipOf(
     .unique();
 }
 
-export async function organizationOf(
-  ctx: Pick<QueryCtx, "db">,
-  orgId: string,
-): Promise<Doc<"organizations"> | null> {
-  return await tenantReader(ctx, orgId).rows("organizations", "by_orgId").unique();
+/** Whether a membership lets this session act: it is active, and the session was not revoked. */
+export function isEffective(
+  membership: Doc<"members"> | null,
+  session: Session,
+): membership is Doc<"members"> {
+  return membership?.status === "active" && !isRevoked(session, membership.sessionsValidFrom);
 }
 
-/** The caller as a member of their active organisation. Throws NO_ACTIVE_ORG; a claim never falls through. */
-export async function requireMember(ctx: Ctx, caller: SignedIn): Promise<Member> {
-  const orgId = caller.claim === undefined ? caller.user?.selectedOrgId : caller.claim;
-  if (caller.user === null || typeof orgId !== "string") throw new Refusal("NO_ACTIVE_ORG");
-  const { userId } = caller.user;
+/** Visible ASCII: whatever else a claim says is no organisation of any provider. */
+const PROVIDER_ORGANIZATION = /^[!-~]{1,128}$/;
+
+/** Whether a text can be a provider's id of an organisation. One in our own form never is. */
+export function isProviderOrganizationId(text: string): boolean {
+  return PROVIDER_ORGANIZATION.test(text) && !isId("org", text);
+}
+
+/** The organisation that a claim names: our id as it stands, a provider's by its directory row, never by likeness. */
+async function organizationOfClaim(ctx: Ctx, issuer: string, claim: unknown): Promise<string | null> {
+  if (typeof claim !== "string") return null;
+  if (isId("org", claim)) return claim;
+  if (!isProviderOrganizationId(claim)) return null;
+  return await organizationOfProvider(ctx, { issuer, providerOrgId: claim });
+}
+
+/** Where a call takes place: in the organisation of the claim, which the stored choice only stands in for. */
+export type Place = "claimedOrChosen" | "chosen";
+
+/**
+ * The caller as a member of their active organisation. Throws NO_ACTIVE_ORG; a claim never falls through to the
+ * stored choice. `chosen` looks at the stored choice alone: for the one command that links a claim which means
+ * nothing yet. Throws UNAUTHENTICATED when the member's sessions were revoked since the token was issued.
+ */
+export async function requireSameOrg(
+  ctx: Ctx,
+  caller: SignedIn,
+  place: Place = "claimedOrChosen",
+): Promise<Member> {
+  const { user, claim, issuer, session } = caller;
+  const claimedOrgId = await organizationOfClaim(ctx, issuer, claim);
+  const isChosen = place === "chosen" || claim === undefined;
+  const orgId = isChosen ? user?.selectedOrgId : claimedOrgId;
+  if (user === null || typeof orgId !== "string") throw new Refusal("NO_ACTIVE_ORG");
+  const { userId } = user;
   const membership = await membershipOf(ctx, orgId, userId);
   const organization = await organizationOf(ctx, orgId);
   if (membership?.status !== "active" || organization === null) throw new Refusal("NO_ACTIVE_ORG");
-  return { userId, orgId, role: membership.role, organization };
+  if (!isEffective(membership, session)) throw new Refusal("UNAUTHENTICATED");
+  const { row, lifecycle } = organization;
+  const { role } = membership;
+  return { userId, orgId, role, organization: row, lifecycle, session, issuer, claim, claimedOrgId };
 }
 
-/** Lets a call through in an active organisation, and in a frozen one only where the policy says so. */
-export function requireLifecycle(name: string, status: Doc<"organizations">["status"], role: Role): void {
-  if (status === "active") return;
-  const row = policyRow(name);
-  const excepted = row.level === "member" && (row.whenFrozen ?? []).includes(role);
-  if (excepted) return;
-  throw new Refusal(status === "frozen" ? "ORG_FROZEN" : "ORG_CLOSED");
+/**
+ * A member's permission for a function: the condition under which their role may call it. Throws ORG_FROZEN or
+ * ORG_CLOSED before FORBIDDEN.
+ */
+export function requireRole(name: string, member: Member): Condition {
+  requireLifecycle(name, member.lifecycle, member.role);
+  return conditionFor(name, member.role);
 }

@@ -1,5 +1,5 @@
 /**
- * Refusals, kept per organisation. The row commits with the answer: a refusal is returned, never thrown, so
+ * Refusals, and what happens outside of the ledger, kept per organisation. The row commits with the answer: a refusal is returned, never thrown, so
  * that its record survives. Ids and codes only: no arguments, no values.
  */
 import type { Role } from "../../ledger/event.ts";
@@ -34,5 +34,20 @@ export async function recordRefusal(
     userId,
     ...(role === undefined ? {} : { role }),
     ...(rejection.field === undefined ? {} : { field: rejection.field }),
+  });
+}
+
+/** Keeps what a job or the operator did that the ledger does not hold. `actor` is `system/…` or `operator/…`. */
+export async function recordIncident(
+  ctx: MutationCtx,
+  incident: { orgId: string; actor: string; function: string; code: string; detail?: string },
+): Promise<void> {
+  const { orgId, actor, detail } = incident;
+  await tenantWriter(ctx, orgId).insert("securityLog", {
+    at: Date.now(),
+    function: incident.function,
+    code: incident.code,
+    userId: actor,
+    ...(detail === undefined ? {} : { detail }),
   });
 }

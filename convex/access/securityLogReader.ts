@@ -15,6 +15,7 @@ export const list = internalQuery({
       userId: v.string(),
       role: v.optional(roleValidator),
       field: v.optional(v.string()),
+      detail: v.optional(v.string()),
     }),
   ),
   handler: async (ctx, { orgId, paginationOpts }) => {

@@ -27,10 +27,15 @@ export type TenantIndex<Table extends TableName> = {
     : never;
 }[IndexNames<Info<Table>>];
 
+/** Tables that are read before an organisation is known; `access/directory` is their only way in. */
+type DirectoryTable =
+  "users" | "userOrganizations" | "invitationTokens" | "commandKeys" | "providerOrganizations";
+
 /** Tables whose every row belongs to one organisation. */
-export type TenantTable = {
-  [Table in TableName]: [TenantIndex<Table>] extends [never] ? never : Table;
-}[TableName];
+export type TenantTable = Exclude<
+  { [Table in TableName]: [TenantIndex<Table>] extends [never] ? never : Table }[TableName],
+  DirectoryTable
+>;
 
 type RangeAfterOrg<Table extends TenantTable, Index extends TenantIndex<Table>> = IndexRangeBuilder<
   Info<Table>["document"],

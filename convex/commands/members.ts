@@ -6,7 +6,15 @@ import type { Relation } from "../access/policy.ts";
 import { membershipOf } from "../access/principal.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { decideAccept, decideInvite, invitation } from "../domain/invitation.ts";
-import { decideChangeRole, decideRemove, member, type MemberState } from "../domain/member.ts";
+import {
+  decideChangeRole,
+  decideReinstate,
+  decideRemove,
+  decideRevokeSessions,
+  decideSuspend,
+  member,
+  type MemberState,
+} from "../domain/member.ts";
 import { commandMutation, noFacts } from "../pipeline/commandMutation.ts";
 import { expectedVersion, invitationToken as invitationTokenField, role, userId } from "../access/fields.ts";
 import { invitationToken, invitationTokenHash, sealInvitation } from "../pipeline/invitationToken.ts";
@@ -15,7 +23,8 @@ import { signedInMutation } from "../pipeline/signedInMutation.ts";
 
 /** What the rank rule weighs: the roles granted, and the role of the member concerned while they are one. */
 function rolesConcerned(state: MemberState, granted: readonly Role[]): Relation {
-  return { rolesConcerned: state.kind === "active" ? [...granted, state.role] : granted };
+  const isMember = state.kind === "active" || state.kind === "suspended";
+  return { rolesConcerned: isMember ? [...granted, state.role] : granted };
 }
 
 async function anotherOwner(tenant: TenantReader, memberId: string): Promise<boolean> {
@@ -70,7 +79,9 @@ export const acceptInvitation = signedInMutation({
     const memberStream = `member/${callerId}`;
     const loaded = await loadAggregate(ctx, orgId, invitationStream, invitation);
     const { version } = await loadAggregate(ctx, orgId, memberStream, member);
-    const isMember = (await membershipOf(ctx, orgId, callerId))?.status === "active";
+    const status = (await membershipOf(ctx, orgId, callerId))?.status;
+    // A suspension is not got around by another invitation.
+    const isMember = status === "active" || status === "suspended";
     return {
       facts: { state: loaded.state, invitationId, isMember },
       versions: new Map([
@@ -102,4 +113,52 @@ export const remove = commandMutation({
   relation: (state) => rolesConcerned(state, []),
   facts: async ({ tenant, args }) => ({ anotherOwner: await anotherOwner(tenant, args.userId) }),
   decide: ({ state, args, facts }) => decideRemove(state, args, facts),
+});
+
+/** Takes the effect of a membership away, at once and until it is reinstated. */
+export const suspend = commandMutation({
+  function: "commands/members:suspend",
+  args: { userId, expectedVersion },
+  result: {},
+  aggregate: member,
+  stream: (args) => `member/${args.userId}`,
+  relation: (state) => rolesConcerned(state, []),
+  facts: async ({ tenant, args }) => ({ anotherOwner: await anotherOwner(tenant, args.userId) }),
+  decide: ({ state, args, facts, context }) => decideSuspend(state, args, facts, context),
+});
+
+export const reinstate = commandMutation({
+  function: "commands/members:reinstate",
+  args: { userId, expectedVersion },
+  result: {},
+  aggregate: member,
+  stream: (args) => `member/${args.userId}`,
+  relation: (state) => rolesConcerned(state, []),
+  facts: noFacts,
+  decide: ({ state, args }) => decideReinstate(state, args),
+});
+
+/** Ends the caller's own membership. */
+export const leave = commandMutation({
+  function: "commands/members:leave",
+  args: { expectedVersion },
+  result: {},
+  aggregate: member,
+  stream: (_args, caller) => `member/${caller.userId}`,
+  facts: async ({ tenant, member: { userId: callerId } }) => ({
+    anotherOwner: await anotherOwner(tenant, callerId),
+  }),
+  decide: ({ state, facts, context }) => decideRemove(state, context, facts),
+});
+
+/** Refuses, in this organisation, the member's tokens that were issued before now. */
+export const revokeSessions = commandMutation({
+  function: "commands/members:revokeSessions",
+  args: { userId, expectedVersion },
+  result: {},
+  aggregate: member,
+  stream: (args) => `member/${args.userId}`,
+  relation: (state) => rolesConcerned(state, []),
+  facts: noFacts,
+  decide: ({ state, args }) => decideRevokeSessions(state, args),
 });

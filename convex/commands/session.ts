@@ -1,6 +1,6 @@
-import { selectOrganization as storeSelection } from "../access/directory.ts";
+import { selectOrganization as storeSelection, setSessionsValidFrom } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
-import { membershipOf } from "../access/principal.ts";
+import { isEffective, membershipOf } from "../access/principal.ts";
 import { orgId } from "../access/fields.ts";
 import { sessionMutation } from "../pipeline/sessionMutation.ts";
 
@@ -14,7 +14,20 @@ export const selectOrganization = sessionMutation({
   run: async (ctx, caller, args) => {
     if (caller.user === null) throw new Refusal("NOT_FOUND");
     const membership = await membershipOf(ctx, args.orgId, caller.user.userId);
-    if (membership?.status !== "active") throw new Refusal("NOT_FOUND");
+    if (!isEffective(membership, caller.session)) throw new Refusal("NOT_FOUND");
     await storeSelection(ctx, caller, args.orgId);
+  },
+});
+
+/**
+ * Refuses, in every organisation, each token of the caller that was issued before the one they call with. That one
+ * goes on working; it must tell its time of issue, or it is refused with CONFLICT and nothing happens.
+ */
+export const revokeOthers = sessionMutation({
+  function: "commands/session:revokeOthers",
+  args: {},
+  run: async (ctx, { user, session }) => {
+    if (user === null || session.issuedAt === undefined) throw new Refusal("CONFLICT");
+    await setSessionsValidFrom(ctx, user, session.issuedAt);
   },
 });

@@ -22,7 +22,8 @@ export type DomainCode =
   | "SLOT_TAKEN"
   | "INVALID_TRANSITION"
   | "INVITATION_UNUSABLE"
-  | "ALREADY_MEMBER";
+  | "ALREADY_MEMBER"
+  | "ORG_FROZEN";
 
 export type Accepted = {
   kind: "accepted";

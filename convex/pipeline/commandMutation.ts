@@ -1,7 +1,7 @@
 /**
  * The corridor of a member's command, in one transaction:
- * 1. principal → 2. lifecycle, policy → 3. limits → arguments → the object's own relation → 4. idempotency →
- * 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
+ * 1. principal → 2. lifecycle, policy → 3. limits → arguments → the object's own relation → recent
+ * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
  *
  * Until the append, a refusal is returned and its record and the limiter's count stay. From the append on,
  * whatever fails is thrown and takes everything back. Limits come before the arguments and the object are looked
@@ -15,15 +15,16 @@ import { parseArguments } from "../access/arguments.ts";
 import { Refusal, toRejected } from "../access/errors.ts";
 import { limitCaller, limitOrganization } from "../access/limits.ts";
 import {
-  conditionFor,
   POLICY_FINGERPRINT,
   requireRelation,
+  stepUpFor,
   type Condition,
   type FunctionName,
   type Relation,
 } from "../access/policy.ts";
-import { getAuthUser, requireLifecycle, requireMember, type Member } from "../access/principal.ts";
+import { getAuthUser, requireRole, requireSameOrg, type Member, type Place } from "../access/principal.ts";
 import { recordRefusal } from "../access/securityLog.ts";
+import { requireStepUp } from "../access/sessions.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
@@ -47,7 +48,9 @@ export type CommandSpec<Shape extends z.ZodRawShape, Result extends PropertyVali
   result: Result;
   /** The aggregate that it concerns, and which one; without `stream` it founds a new one. */
   aggregate: Aggregate<State>;
-  stream?: (args: Parsed<Shape>, orgId: string) => string;
+  stream?: (args: Parsed<Shape>, caller: { orgId: string; userId: string }) => string;
+  /** Which organisation it takes place in, where that is not the claim's. */
+  place?: Place;
   /** The object's own relation to the caller, for the policy's conditions. */
   relation?: (state: State, args: Parsed<Shape>) => Relation;
   /** Tenant-scoped reads that the decider needs besides the state. */
@@ -98,8 +101,7 @@ type Corridor = {
 
 /** Steps 1 to 3. */
 async function enter(ctx: MutationCtx, functionName: MemberFunction, member: Member): Promise<Corridor> {
-  requireLifecycle(functionName, member.organization.status, member.role);
-  const condition = conditionFor(functionName, member.role);
+  const condition = requireRole(functionName, member);
   await limitCaller(ctx, functionName, member.userId);
   await limitOrganization(ctx, member.orgId);
   return { member, condition, context: decisionContext(member.orgId, member.userId) };
@@ -122,7 +124,7 @@ function requireVersion(args: Readonly<Record<string, unknown>>, loaded: Loaded<
   if (expected !== loaded.version) throw new Refusal("VERSION_CONFLICT", { field: "expectedVersion" });
 }
 
-/** Arguments, relation, and steps 4 and 5. */
+/** Arguments, relation, recent authentication, and steps 4 and 5. */
 async function decide<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
   ctx: MutationCtx,
   spec: CommandSpec<Shape, Result, State, Facts>,
@@ -135,12 +137,14 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
   };
   const args = payload as unknown as Parsed<Shape>;
   const { orgId, userId } = member;
-  const stream = spec.stream?.(args, orgId);
+  const stream = spec.stream?.(args, { orgId, userId });
   const loaded =
     stream === undefined
       ? { state: spec.aggregate.initial, version: 0 }
       : await loadAggregate(ctx, orgId, stream, spec.aggregate);
-  requireRelation(condition, member, spec.relation?.(loaded.state, args) ?? {});
+  const relation = spec.relation?.(loaded.state, args) ?? {};
+  requireRelation(condition, member, relation);
+  requireStepUp(stepUpFor(spec.function, relation), member.session, context.now);
 
   const command = commandName(spec.function);
   const receiptKey: ReceiptKey = { orgId, actorId: userId, command, key };
@@ -172,8 +176,8 @@ async function commit<Shape extends z.ZodRawShape, Result extends PropertyValida
   if (outcome.kind === "replay") return committed(orgId, true, await reveal(outcome.ids), outcome.receipt);
   const { decision, versions, key, fingerprint } = outcome;
   const { receipt, events } = await appendDecision(ctx, {
-    key,
-    fingerprint,
+    orgId,
+    receipt: { key, fingerprint },
     decision,
     versions,
     actor: { kind: "user", id: userId, role: decision.actorRole ?? role },
@@ -196,7 +200,7 @@ export function commandMutation<Shape extends z.ZodRawShape, Result extends Prop
     let corridor: Corridor;
     let outcome: Outcome;
     try {
-      member = await requireMember(ctx, await getAuthUser(ctx));
+      member = await requireSameOrg(ctx, await getAuthUser(ctx), spec.place);
       corridor = await enter(ctx, spec.function, member);
       outcome = await decide(ctx, spec, corridor, rawArgs);
     } catch (error) {

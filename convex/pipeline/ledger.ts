@@ -1,5 +1,5 @@
 /** The corridor's way to the ledger component: load an aggregate, look a receipt up, append. */
-import { parseEvent, type EventEnvelope, type Role, type Source } from "../../ledger/event.ts";
+import { parseEvent, type Actor, type EventEnvelope, type Source } from "../../ledger/event.ts";
 import { components } from "../_generated/api.js";
 import type { MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, ResultIds } from "../domain/decision.ts";
@@ -50,20 +50,22 @@ export async function findReceipt(ctx: MutationCtx, of: ReceiptKey): Promise<Sto
 }
 
 export type Appending = {
-  key: ReceiptKey;
-  fingerprint: string;
+  orgId: string;
   decision: Accepted;
   /** Versions of the streams that existed when the decision was made; the others are new. */
   versions: ReadonlyMap<string, number>;
-  actor: { kind: "user"; id: string; role: Role };
+  /** An id is checked by the ledger, which takes nothing but an envelope in due form. */
+  actor: { kind: Actor["kind"]; id: string; role?: string };
   source: Source;
   correlationId: string;
+  /** Under which key a repeat finds what was done; absent when no client's command did it. */
+  receipt?: { key: ReceiptKey; fingerprint: string };
 };
 
-/** Appends a decision's events with their receipt and returns the events as folds see them. */
+/** Appends a decision's events, with the receipt if there is one, and returns the events as folds see them. */
 export async function appendDecision(
   ctx: MutationCtx,
-  { key, fingerprint, decision, versions, actor, source, correlationId }: Appending,
+  { orgId, decision, versions, actor, source, correlationId, receipt }: Appending,
 ): Promise<{ receipt: Receipt; events: DomainEvent[] }> {
   const next = new Map(versions);
   const events = decision.events.map(({ stream, type, data }) => {
@@ -71,14 +73,20 @@ export async function appendDecision(
     next.set(stream, expectedStreamVersion + 1);
     return { stream, expectedStreamVersion, type, typeVersion: latestVersion(CATALOGUE[type]), data };
   });
-  const { actorId, command } = key;
+  const stored = receipt && {
+    actorId: receipt.key.actorId,
+    command: receipt.key.command,
+    key: receipt.key.key,
+    fingerprint: receipt.fingerprint,
+    result: { ...decision.result },
+  };
   const appended = await ctx.runMutation(components.events.append.append, {
-    orgId: key.orgId,
+    orgId,
     actor,
     source,
     correlationId,
     events,
-    receipt: { actorId, command, key: key.key, fingerprint, result: { ...decision.result } },
+    ...(stored === undefined ? {} : { receipt: stored }),
   });
   return {
     receipt: appended.receipt,

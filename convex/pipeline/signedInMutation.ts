@@ -19,13 +19,8 @@ import {
 import { Refusal, toRejected } from "../access/errors.ts";
 import { limitCaller, limitOrganization } from "../access/limits.ts";
 import { policyRow, POLICY_FINGERPRINT, type FunctionName } from "../access/policy.ts";
-import {
-  getAuthUser,
-  membershipOf,
-  organizationOf,
-  requireLifecycle,
-  type SignedIn,
-} from "../access/principal.ts";
+import { organizationOf, requireLifecycle } from "../access/lifecycle.ts";
+import { getAuthUser, isEffective, membershipOf, type SignedIn } from "../access/principal.ts";
 import { recordRefusal } from "../access/securityLog.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
@@ -99,7 +94,7 @@ type Replay = { orgId: string; ids: ResultIds; receipt: Parameters<typeof commit
 async function findReplay(
   ctx: MutationCtx,
   functionName: FunctionName,
-  { userId, command, key, fingerprint }: Omit<Entered<z.ZodRawShape>, "args" | "caller">,
+  { caller, userId, command, key, fingerprint }: Omit<Entered<z.ZodRawShape>, "args">,
 ): Promise<Replay | null> {
   const orgId = await organizationOfCommandKey(ctx, { userId, command, key });
   if (orgId === null) return null;
@@ -107,8 +102,8 @@ async function findReplay(
   if (stored === null) throw new Error("INV-05 a command key without its receipt");
   const membership = await membershipOf(ctx, orgId, userId);
   const organization = await organizationOf(ctx, orgId);
-  if (membership?.status !== "active" || organization === null) throw new Refusal("NOT_FOUND");
-  requireLifecycle(functionName, organization.status, membership.role);
+  if (!isEffective(membership, caller.session) || organization === null) throw new Refusal("NOT_FOUND");
+  requireLifecycle(functionName, organization.lifecycle, membership.role);
   requireSamePayload(stored, fingerprint);
   return { orgId, ids: stored.result, receipt: stored.receipt };
 }
@@ -124,14 +119,13 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
   ctx: MutationCtx,
   spec: SignedInSpec<Shape, Result, Facts>,
   entered: Entered<Shape>,
-  organization: { orgId: string; isNew: boolean },
+  { orgId, isNew }: { orgId: string; isNew: boolean },
 ): Promise<Decided> {
-  const { orgId, isNew } = organization;
   const { userId, args } = entered;
   if (!isNew) {
-    const row = await organizationOf(ctx, orgId);
-    if (row === null) throw new Error("INV-06 an invitation to an organisation without a row");
-    requireLifecycle(spec.function, row.status, "guest");
+    const organization = await organizationOf(ctx, orgId);
+    if (organization === null) throw new Error("INV-06 an invitation to an organisation without a row");
+    requireLifecycle(spec.function, organization.lifecycle, "guest");
     await limitOrganization(ctx, orgId);
   }
   const { facts, versions } = await spec.facts({ ctx, orgId, userId, args });
@@ -162,8 +156,8 @@ async function commit<Shape extends z.ZodRawShape>(
   if (caller.user === null) await createUser(ctx, { userId, issuer, subject });
   if (decision.actorRole === undefined) throw new Error("a command that joins an organisation gives a role");
   const { receipt, events } = await appendDecision(ctx, {
-    key: { orgId, actorId: userId, command, key },
-    fingerprint,
+    orgId,
+    receipt: { key: { orgId, actorId: userId, command, key }, fingerprint },
     decision,
     versions,
     actor: { kind: "user", id: userId, role: decision.actorRole },

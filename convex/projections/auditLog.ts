@@ -25,11 +25,19 @@ const CATEGORIES = [
 const CATEGORY: Record<DomainEvent["type"], Category> = {
   "organization.created": "organization",
   "organization.renamed": "organization",
+  "organization.frozen": "organization",
+  "organization.unfrozen": "organization",
+  "organization.closed": "organization",
+  "organization.providerLinked": "organization",
+  "organization.providerUnlinked": "organization",
   "invitation.created": "membership",
   "invitation.accepted": "membership",
   "member.joined": "membership",
   "member.roleChanged": "role",
   "member.removed": "membership",
+  "member.suspended": "membership",
+  "member.reinstated": "membership",
+  "member.sessionsRevoked": "membership",
   "service.defined": "service",
   "service.retired": "service",
   "booking.requested": "booking",
@@ -47,22 +55,55 @@ function instant(timestampMs: number): string {
   return new Date(timestampMs).toISOString();
 }
 
+function words(code: string): string {
+  return code.replaceAll("_", " ");
+}
+
 function organizationSummary(event: DomainEvent): string | null {
   switch (event.type) {
     case "organization.created":
       return `Organisation "${event.data.name}" created (${event.data.timeZone}, ${event.data.currency})`;
     case "organization.renamed":
       return `Organisation renamed to "${event.data.name}"`;
+    case "organization.frozen":
+      return `Organisation frozen (${words(event.data.reason)})`;
+    case "organization.unfrozen":
+      return "Organisation no longer frozen";
+    case "organization.closed":
+      return `Organisation closed (${words(event.data.reason)})`;
+    case "organization.providerLinked":
+      return `Organisation ${event.data.providerOrgId} of ${event.data.issuer} linked`;
+    case "organization.providerUnlinked":
+      return `Organisation ${event.data.providerOrgId} of ${event.data.issuer} no longer linked`;
+    default:
+      return null;
+  }
+}
+
+function removalSummary(userId: string, event: Extract<DomainEvent, { type: "member.removed" }>): string {
+  const { role } = event.data;
+  return event.actor.id === userId ? `${userId} left (was ${role})` : `${userId} removed (was ${role})`;
+}
+
+function memberSummary(event: DomainEvent): string | null {
+  const id = streamId(event);
+  switch (event.type) {
     case "invitation.created":
-      return `Invitation ${streamId(event)} created for the role ${event.data.role}, until ${instant(event.data.expiresAt)}`;
+      return `Invitation ${id} created for the role ${event.data.role}, until ${instant(event.data.expiresAt)}`;
     case "invitation.accepted":
-      return `Invitation ${streamId(event)} accepted by ${event.data.userId}`;
+      return `Invitation ${id} accepted by ${event.data.userId}`;
     case "member.joined":
       return `${event.data.userId} joined as ${event.data.role}`;
     case "member.roleChanged":
-      return `Role of ${streamId(event)} changed from ${event.data.previousRole} to ${event.data.role}`;
+      return `Role of ${id} changed from ${event.data.previousRole} to ${event.data.role}`;
     case "member.removed":
-      return `${streamId(event)} removed (was ${event.data.role})`;
+      return removalSummary(id, event);
+    case "member.suspended":
+      return `${id} suspended (${event.data.role})`;
+    case "member.reinstated":
+      return `${id} reinstated as ${event.data.role}`;
+    case "member.sessionsRevoked":
+      return `Sessions of ${id} revoked`;
     default:
       return null;
   }
@@ -88,7 +129,7 @@ function bookingSummary(event: DomainEvent): string | null {
     case "booking.noShowMarked":
       return `Booking ${id}: confirmed → no show`;
     case "booking.cancelled":
-      return `Booking ${id} cancelled (${event.data.reason.replaceAll("_", " ")})`;
+      return `Booking ${id} cancelled (${words(event.data.reason)})`;
     default:
       return null;
   }
@@ -108,7 +149,13 @@ function serviceSummary(event: DomainEvent): string | null {
 }
 
 function summarise(event: DomainEvent): string {
-  return organizationSummary(event) ?? serviceSummary(event) ?? bookingSummary(event) ?? event.type;
+  return (
+    organizationSummary(event) ??
+    memberSummary(event) ??
+    serviceSummary(event) ??
+    bookingSummary(event) ??
+    event.type
+  );
 }
 
 export const auditLog = defineProjection({

@@ -1,11 +1,30 @@
-/** Members of an organisation, removed ones included. */
+/** Members of an organisation, suspended and removed ones included. */
 import { paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { paginationOpts } from "../access/arguments.ts";
-import { roleValidator } from "../schema.ts";
+import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { memberStatusValidator, roleValidator } from "../schema.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, keyInStreams, streamId, type Row } from "./projection.ts";
 import { projectionQuery } from "./projectionQuery.ts";
+
+/** What an event after joining changes in a member's row. */
+function changeOf(event: DomainEvent): Partial<Row<"members">> {
+  switch (event.type) {
+    case "member.roleChanged":
+      return { role: event.data.role };
+    case "member.removed":
+      return { status: "removed" };
+    case "member.suspended":
+      return { status: "suspended" };
+    case "member.reinstated":
+      return { status: "active" };
+    case "member.sessionsRevoked":
+      return { sessionsValidFrom: event.recordedAt };
+    default:
+      return {};
+  }
+}
 
 export const members = defineProjection({
   table: "members",
@@ -16,20 +35,13 @@ export const members = defineProjection({
     await tenant.rows("members", "by_orgId_and_userId", (q) => q.eq("userId", userId)).unique(),
   fold: (row, event): Row<"members"> | null => {
     const version = event.streamVersion;
-    switch (event.type) {
-      case "member.joined": {
-        const joined = { role: event.data.role, status: "active" as const, joinedAt: event.recordedAt };
-        return row === null
-          ? { userId: streamId(event), ...joined, ...foundedBy(event) }
-          : { ...row, ...joined, version };
-      }
-      case "member.roleChanged":
-        return row === null ? null : { ...row, role: event.data.role, version };
-      case "member.removed":
-        return row === null ? null : { ...row, status: "removed", version };
-      default:
-        return row;
+    if (event.type === "member.joined") {
+      const joined = { role: event.data.role, status: "active" as const, joinedAt: event.recordedAt };
+      return row === null
+        ? { userId: streamId(event), ...joined, ...foundedBy(event) }
+        : { ...row, ...joined, version };
     }
+    return row === null ? null : { ...row, ...changeOf(event), version };
   },
 });
 
@@ -41,7 +53,7 @@ export const list = projectionQuery({
     v.object({
       userId: v.string(),
       role: roleValidator,
-      status: v.union(v.literal("active"), v.literal("removed")),
+      status: memberStatusValidator,
       joinedAt: v.number(),
       ...provenance,
     }),

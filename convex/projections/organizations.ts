@@ -3,7 +3,8 @@ import { paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { paginationOpts } from "../access/arguments.ts";
 import { organizationsOf } from "../access/directory.ts";
-import { membershipOf, organizationOf } from "../access/principal.ts";
+import { organizationOf } from "../access/lifecycle.ts";
+import { isEffective, membershipOf } from "../access/principal.ts";
 import { organizationStatusValidator, roleValidator } from "../schema.ts";
 import { provenance } from "./page.ts";
 import { defineProjection, foundedBy, type Row } from "./projection.ts";
@@ -23,10 +24,21 @@ export const organizations = defineProjection({
       return { ...event.data, status: "active", ...foundedBy(event) };
     }
     if (row === null) return null;
-    const version = event.streamVersion;
-    return event.type === "organization.renamed"
-      ? { ...row, name: event.data.name, version }
-      : { ...row, version };
+    const { frozenBy: _, ...unheld } = { ...row, version: event.streamVersion };
+    switch (event.type) {
+      case "organization.renamed":
+        return { ...row, name: event.data.name, version: event.streamVersion };
+      case "organization.frozen": {
+        const frozenBy = event.actor.kind === "operator" ? "operator" : "owner";
+        return { ...unheld, status: "frozen", frozenBy };
+      }
+      case "organization.unfrozen":
+        return { ...unheld, status: "active" };
+      case "organization.closed":
+        return { ...unheld, status: "closed" };
+      default:
+        return { ...row, version: event.streamVersion };
+    }
   },
 });
 
@@ -51,8 +63,9 @@ export const mine = signedInQuery({
       links.page.map(async ({ orgId }) => {
         const membership = await membershipOf(ctx, orgId, user.userId);
         const organization = await organizationOf(ctx, orgId);
-        if (membership?.status !== "active" || organization === null) return [];
-        const { name, status, version, createdAt, createdBy } = organization;
+        if (!isEffective(membership, caller.session) || organization === null) return [];
+        const { name, version, createdAt, createdBy } = organization.row;
+        const { status } = organization.lifecycle;
         return [{ orgId, name, role: membership.role, status, version, createdAt, createdBy }];
       }),
     );
@@ -66,7 +79,7 @@ export const current = projectionQuery({
   args: {},
   returns: v.object({ ...mineRow.fields, timeZone: v.string(), currency: v.string() }),
   handler: ({ member }) => {
-    const { _id, _creationTime, ...row } = member.organization;
-    return Promise.resolve({ ...row, role: member.role });
+    const { _id, _creationTime, frozenBy, ...row } = member.organization;
+    return Promise.resolve({ ...row, status: member.lifecycle.status, role: member.role });
   },
 });

@@ -8,14 +8,8 @@ import { v, type Infer, type Validator } from "convex/values";
 import { z } from "zod";
 import { parseArguments } from "../access/arguments.ts";
 import { Refusal, toConvexError } from "../access/errors.ts";
-import { conditionFor, policyRow, type Condition, type FunctionName } from "../access/policy.ts";
-import {
-  getAuthUser,
-  requireLifecycle,
-  requireMember,
-  type Member,
-  type SignedIn,
-} from "../access/principal.ts";
+import { policyRow, type Condition, type FunctionName } from "../access/policy.ts";
+import { getAuthUser, requireRole, requireSameOrg, type Member, type SignedIn } from "../access/principal.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { query, type QueryCtx } from "../_generated/server.js";
 
@@ -60,9 +54,8 @@ export function projectionQuery<Shape extends z.ZodRawShape, Returns extends Any
 ): RegisteredQuery<"public", Input<Shape>, Promise<Infer<Returns>>> {
   const schema = z.strictObject(spec.args);
   return register<Shape, Returns>(spec.returns, async (ctx, rawArgs) => {
-    const member = await requireMember(ctx, await getAuthUser(ctx));
-    requireLifecycle(spec.function, member.organization.status, member.role);
-    const condition = conditionFor(spec.function, member.role);
+    const member = await requireSameOrg(ctx, await getAuthUser(ctx));
+    const condition = requireRole(spec.function, member);
     const args = parseArguments(schema, rawArgs) as Parsed<Shape>;
     return await spec.handler({ ctx, tenant: tenantReader(ctx, member.orgId), member, condition, args });
   });

@@ -9,6 +9,7 @@ import type { EventEnvelope } from "../../ledger/event.ts";
 import { sha256Noble, toHex } from "../../ledger/hash.ts";
 import { createVerifier } from "../../ledger/verify.ts";
 import { internalMutation, internalQuery, type QueryCtx } from "../_generated/server.js";
+import { tombstoneOf } from "../access/lifecycle.ts";
 import { tenantReader, tenantWriter, type TenantReader } from "../access/tenantDb.ts";
 import { toDomainEvent } from "../events/catalogue/catalogue.ts";
 import { readHead, readRange } from "./ledgerReader.ts";
@@ -111,6 +112,7 @@ export const run = internalMutation({
   handler: async (ctx, { orgId }) => {
     const head = await readHead(ctx, orgId);
     if (head === null) throw new Error("no such organisation");
+    if ((await tombstoneOf(ctx, orgId)) !== null) throw new Error("a closed organisation is not rebuilt");
     if (head.seq > EVENTS_MAX) {
       throw new Error(
         `${head.seq} events are too many to rebuild in one transaction (at most ${EVENTS_MAX})`,

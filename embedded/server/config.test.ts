@@ -70,7 +70,7 @@ test.each([
   ["DAYBOOK_ALLOWED_ORIGINS", "*"],
   ["DAYBOOK_ALLOWED_ORIGINS", "https://app.example/"],
   ["DAYBOOK_ALLOWED_ORIGINS", "http://app.example"],
-  ["DAYBOOK_ORG_CLAIM", "org.id"],
+  ["DAYBOOK_ORG_CLAIM", "org..id"],
   ["DAYBOOK_SITE_URL", "https://site.example/"],
   ["DAYBOOK_SITE_URL", "https://site.example/path"],
   ["DAYBOOK_SITE_URL", "https://user@site.example"],

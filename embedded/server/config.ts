@@ -8,6 +8,8 @@ import { z } from "zod";
 import {
   ENVIRONMENT_VARIABLES,
   parseEnvironment,
+  sessionClaims,
+  type Environment,
   type EnvironmentProblem,
 } from "../../convex/access/environment.ts";
 import type { ConnectionLimits } from "./connections.ts";
@@ -37,6 +39,8 @@ export type HostConfig = {
   adminKey?: string;
   /** Token claim that the development provider writes the active organisation to. */
   orgClaim: string;
+  /** Token claims that the development provider writes the session's times to. */
+  sessionClaims: { issuedAt: string; authenticatedAt: string };
   allowedOrigins: AllowedOrigins;
   /** Base of the address that HTTP actions see, when a proxy stands before the host. */
   siteUrl?: string;
@@ -175,7 +179,7 @@ export function parseConfig(
   if (!parsed.success || !forFunctions.ok || problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
-    config: assemble(parsed.data, variables, functionsDir, forFunctions.environment.DAYBOOK_ORG_CLAIM),
+    config: assemble(parsed.data, variables, functionsDir, forFunctions.environment),
   };
 }
 
@@ -249,7 +253,7 @@ function assemble(
   host: HostVariables,
   variables: Variables,
   functionsDir: string,
-  orgClaim: string,
+  environment: Environment,
 ): HostConfig {
   const given = present(variables);
   const names: readonly string[] = [...ENVIRONMENT_VARIABLES, ...AUTH_VARIABLES];
@@ -263,7 +267,8 @@ function assemble(
     functionsDir,
     functionVariables: Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name))),
     ...(host.DAYBOOK_ADMIN_KEY === undefined ? {} : { adminKey: host.DAYBOOK_ADMIN_KEY }),
-    orgClaim,
+    orgClaim: environment.DAYBOOK_ORG_CLAIM,
+    sessionClaims: sessionClaims(environment),
     allowedOrigins:
       listed === undefined && host.DAYBOOK_ENV === "development"
         ? { kind: "loopback" }

@@ -21,23 +21,35 @@ const BODY_BYTES_MAX = 4 * 1024;
 const tokenRequest = z.strictObject({
   user: z.string().regex(/^[!-~]{1,128}$/),
   orgId: z.string().max(200).optional(),
+  /** How long ago the user proved who they are, in seconds. */
+  authenticatedAgoS: z.int().min(0).max(31_536_000).default(0),
 });
+
+/** Names of the claims that tell a session's times (convex/access/sessions.ts). */
+export type SessionClaims = { issuedAt: string; authenticatedAt: string };
 
 /** Answers under `/dev` of the API's port. */
 export class DevelopmentProvider {
   readonly issuer: string;
   readonly #names: readonly string[];
   readonly #orgClaim: string;
+  readonly #sessionClaims: SessionClaims;
   readonly #privateKey: JWK;
   readonly #publicKey: JWK;
 
   /** `url` is the API's, without a path. */
-  constructor(options: { url: string; orgClaim: string; signingKey: DevelopmentSecrets["signingKey"] }) {
+  constructor(options: {
+    url: string;
+    orgClaim: string;
+    sessionClaims: SessionClaims;
+    signingKey: DevelopmentSecrets["signingKey"];
+  }) {
     const { kty, crv, x, y } = options.signingKey;
     const { host, port } = new URL(options.url);
     this.issuer = `${options.url}${BASE_PATH}`;
     this.#names = [host, ...["127.0.0.1", "localhost", "[::1]"].map((name) => `${name}:${port}`)];
     this.#orgClaim = options.orgClaim;
+    this.#sessionClaims = options.sessionClaims;
     this.#privateKey = options.signingKey;
     this.#publicKey = { kty, crv, x, y, kid: KEY_ID, alg: "ES256", use: "sig" };
   }
@@ -88,9 +100,14 @@ export class DevelopmentProvider {
     if (!/^application\/json(; *charset=utf-8)?$/i.test(contentType)) {
       throw new HttpProblem(415, "UnsupportedMediaType", "the content type must be application/json");
     }
-    const { user, orgId } = await readJson(exchange, tokenRequest, BODY_BYTES_MAX);
+    const { user, orgId, authenticatedAgoS } = await readJson(exchange, tokenRequest, BODY_BYTES_MAX);
     const issuedAtS = Math.floor(Date.now() / 1000);
-    const token = await new SignJWT(orgId === undefined ? {} : { [this.#orgClaim]: orgId })
+    const claims = {
+      [this.#sessionClaims.issuedAt]: issuedAtS,
+      [this.#sessionClaims.authenticatedAt]: issuedAtS - authenticatedAgoS,
+      ...(orgId === undefined ? {} : { [this.#orgClaim]: orgId }),
+    };
+    const token = await new SignJWT(claims)
       .setProtectedHeader({ alg: "ES256", kid: KEY_ID, typ: "JWT" })
       .setIssuer(this.issuer)
       .setSubject(user)

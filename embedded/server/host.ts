@@ -193,7 +193,8 @@ function developmentProvider(
       "HOST must be a loopback address in development: anyone who reaches it can sign in as anyone.",
     );
   }
-  return new DevelopmentProvider({ url: urlOf(api), orgClaim: config.orgClaim, signingKey });
+  const { orgClaim, sessionClaims } = config;
+  return new DevelopmentProvider({ url: urlOf(api), orgClaim, sessionClaims, signingKey });
 }
 
 async function allProviders(

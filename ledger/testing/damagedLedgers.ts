@@ -2,7 +2,7 @@
 import { genesisHash } from "../hash.ts";
 import type { Sha256 } from "../hash.ts";
 import type { DamageKind } from "../verify.ts";
-import { reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
+import { lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
 import { at, bundleOf, resealOne, retext, rewrite, sampleChain, splice, stranger } from "./tampering.ts";
 import type { Sample } from "./tampering.ts";
 
@@ -364,7 +364,29 @@ function headCases(sample: Sample): ChainCase[] {
   ];
 }
 
-/** Every chain of the vectors: two sound ones, then the damaged ones. */
+/** The chain of an organisation that was frozen and closed, and who must not have written what it says. */
+function lifecycleCases(sha256: Sha256): ChainCase[] {
+  const events = lifecycleEvents(sha256);
+  const closing = events.length;
+  const source = { kind: "operator", name: "organizations.close" } as const;
+  const byOperator = events.map((event) => (event.seq === closing ? { ...event, source } : event));
+  return [
+    {
+      name: "valid-lifecycle",
+      what: "an organisation that was linked, frozen by an owner and by the operator, lifted and closed",
+      bundle: bundleOf(reseal(events, sha256)),
+      verdict: { result: "intact" },
+    },
+    {
+      name: "forbidden-source-closing",
+      what: "an organisation closed by the operator, which only a command does",
+      bundle: bundleOf(reseal(byOperator, sha256)),
+      verdict: { result: "damaged", seq: closing, kind: "forbidden source" },
+    },
+  ];
+}
+
+/** Every chain of the vectors: two sound ones, then the damaged ones, then those of a lifecycle. */
 export function chainCases(sha256: Sha256): ChainCase[] {
   const sample = sampleChain(sha256);
   const bad = [alterations, positions, insertions, links, meanings, texts, cuts].flatMap((make) =>
@@ -384,5 +406,6 @@ export function chainCases(sha256: Sha256): ChainCase[] {
       return { name, what, bundle, verdict: { result: "damaged", seq, kind } };
     }),
     ...headCases(sample),
+    ...lifecycleCases(sha256),
   ];
 }

@@ -38,6 +38,8 @@ export interface Draft {
   readonly stream: string;
   readonly data: LedgerObject;
   readonly actor?: Actor;
+  /** Absent for a command, which most are. */
+  readonly source?: Source;
   /** How many events before this one the event stands that caused it. */
   readonly causedBack?: number;
 }
@@ -112,7 +114,7 @@ function onBooking(booking: number, type: EventType, data: LedgerObject = {}): D
   return { type, stream: `booking/${sampleId("bkg", booking)}`, data, actor: BY_STAFF };
 }
 
-/** Every event type of the format at least once. */
+/** Every event type of bookings, services and invitations, and of an organisation and its members the first ones. */
 export function sampleDrafts(): Draft[] {
   return [
     ...opening(),
@@ -131,6 +133,33 @@ export function sampleDrafts(): Draft[] {
     onBooking(3, "booking.cancelled", { reason: "customer_request" }),
     { type: "service.retired", stream: ON_SERVICE, data: {} },
     { type: "member.removed", stream: ON_STAFF, data: { role: "manager" } },
+  ];
+}
+
+const BY_OPERATOR: Pick<Draft, "actor" | "source"> = {
+  actor: { kind: "operator", id: "on-call" },
+  source: { kind: "operator", name: "organizations.freeze" },
+};
+
+/** An organisation's life and a member's sessions: the types that the first sample does not hold. */
+export function lifecycleDrafts(): Draft[] {
+  const provider = { issuer: "https://identity.test", providerOrgId: "org_2aBcD" };
+  return [
+    ...opening(),
+    { type: "member.sessionsRevoked", stream: ON_STAFF, data: {} },
+    { type: "member.suspended", stream: ON_STAFF, data: { role: "manager" } },
+    { type: "member.reinstated", stream: ON_STAFF, data: { role: "manager" } },
+    { type: "organization.providerLinked", stream: ON_ORGANIZATION, data: provider },
+    { type: "organization.frozen", stream: ON_ORGANIZATION, data: { reason: "owner_request" } },
+    {
+      type: "organization.frozen",
+      stream: ON_ORGANIZATION,
+      data: { reason: "security_incident" },
+      ...BY_OPERATOR,
+    },
+    { type: "organization.unfrozen", stream: ON_ORGANIZATION, data: {}, ...BY_OPERATOR },
+    { type: "organization.providerUnlinked", stream: ON_ORGANIZATION, data: provider },
+    { type: "organization.closed", stream: ON_ORGANIZATION, data: { reason: "moved_elsewhere" } },
   ];
 }
 
@@ -185,7 +214,7 @@ export function* chainEvents(
       typeVersion: 1,
       recordedAt: FIRST_RECORDED_AT_MS + seq * STEP_MS,
       actor: draft.actor ?? { kind: "user", id: OWNER, role: "owner" },
-      source: commandSource(draft, seq),
+      source: draft.source ?? commandSource(draft, seq),
       correlationId: `cor-${seq - (draft.causedBack ?? 0)}`,
       ...(draft.causedBack === undefined ? {} : { causationId: sampleId("evt", seq - draft.causedBack) }),
       data: draft.data,
@@ -200,6 +229,11 @@ export function* chainEvents(
 /** The events of the short sample chain. */
 export function sampleEvents(sha256: Sha256): EventEnvelope[] {
   return Array.from(chainEvents(sampleDrafts(), sha256), ({ event }) => event);
+}
+
+/** The events of the sample chain of an organisation that was frozen and closed. */
+export function lifecycleEvents(sha256: Sha256): EventEnvelope[] {
+  return Array.from(chainEvents(lifecycleDrafts(), sha256), ({ event }) => event);
 }
 
 /** Links and hashes events as they stand in the array, as someone would who rewrites a ledger. */

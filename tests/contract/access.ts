@@ -17,6 +17,8 @@ import {
   requestBooking,
 } from "../support/scene.ts";
 
+/** The version of no stream. */
+const NO_VERSION = 999_999;
 const NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 const { commands, projections } = api;
@@ -45,7 +47,7 @@ async function queryCode(
 }
 
 /** Every public function with arguments that are valid in form and name nothing that exists. */
-function everyFunction(): Call[] {
+export function everyFunction(): Call[] {
   const command = (
     name: string,
     ref: FunctionReference<"mutation">,
@@ -68,12 +70,30 @@ function everyFunction(): Call[] {
       currency: "EUR",
     }),
     command("commands/organizations:rename", commands.organizations.rename, { name: "Atelier" }),
+    // A version that no stream has: what would end the caller's own access is refused before it does.
+    command("commands/organizations:freeze", commands.organizations.freeze, {
+      reason: "other",
+      expectedVersion: NO_VERSION,
+    }),
+    command("commands/organizations:unfreeze", commands.organizations.unfreeze, {}),
+    command("commands/organizations:close", commands.organizations.close, {
+      reason: "other",
+      expectedVersion: NO_VERSION,
+    }),
+    command("commands/organizations:linkProvider", commands.organizations.linkProvider, {}),
+    command("commands/organizations:unlinkProvider", commands.organizations.unlinkProvider, {
+      providerOrgId: "org_2aBcD",
+    }),
     command("commands/members:invite", commands.members.invite, { role: "guest" }),
     command("commands/members:acceptInvitation", commands.members.acceptInvitation, {
       invitationToken: "A".repeat(43),
     }),
     command("commands/members:changeRole", commands.members.changeRole, { userId, role: "guest" }),
     command("commands/members:remove", commands.members.remove, { userId }),
+    command("commands/members:suspend", commands.members.suspend, { userId }),
+    command("commands/members:reinstate", commands.members.reinstate, { userId }),
+    command("commands/members:revokeSessions", commands.members.revokeSessions, { userId }),
+    command("commands/members:leave", commands.members.leave, { expectedVersion: NO_VERSION }),
     command("commands/services:define", commands.services.define, {
       name: "Cut",
       durationMinutes: 30,
@@ -99,6 +119,10 @@ function everyFunction(): Call[] {
       name: "commands/session:selectOrganization",
       run: (client) => commandCode(client, commands.session.selectOrganization, { orgId: `org_${NOWHERE}` }),
     },
+    {
+      name: "commands/session:revokeOthers",
+      run: (client) => commandCode(client, commands.session.revokeOthers, {}),
+    },
     query("projections/organizations:mine", projections.organizations.mine, page),
     query("projections/organizations:current", projections.organizations.current, {}),
     query("projections/members:list", projections.members.list, page),
@@ -113,22 +137,36 @@ function everyFunction(): Call[] {
 
 export const FUNCTION_NAMES: readonly string[] = everyFunction().map(({ name }) => name);
 
-const SIGNED_IN = [
+export const SIGNED_IN = [
   "commands/organizations:create",
   "commands/members:acceptInvitation",
   "commands/session:selectOrganization",
+  "commands/session:revokeOthers",
   "projections/organizations:mine",
+];
+
+/** What only an owner does to the organisation itself. */
+const OWNERS = [
+  "commands/organizations:rename",
+  "commands/organizations:freeze",
+  "commands/organizations:unfreeze",
+  "commands/organizations:close",
+  "commands/organizations:linkProvider",
+  "commands/organizations:unlinkProvider",
 ];
 
 /** The functions that each role may not call at all, typed from the design's table. */
 const FORBIDDEN: Record<Role, readonly string[]> = {
   owner: [],
-  manager: ["commands/organizations:rename", "projections/ledger:head", "projections/ledger:events"],
+  manager: [...OWNERS, "projections/ledger:head", "projections/ledger:events"],
   staff: [
-    "commands/organizations:rename",
+    ...OWNERS,
     "commands/members:invite",
     "commands/members:changeRole",
     "commands/members:remove",
+    "commands/members:suspend",
+    "commands/members:reinstate",
+    "commands/members:revokeSessions",
     "commands/services:define",
     "commands/services:retire",
     "commands/bookings:confirm",
@@ -143,13 +181,16 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
     (name) =>
       !SIGNED_IN.includes(name) &&
       ![
+        "commands/members:leave",
         "projections/organizations:current",
         "projections/bookings:list",
         "projections/bookings:get",
       ].includes(name),
   ),
   guest: FUNCTION_NAMES.filter(
-    (name) => !SIGNED_IN.includes(name) && name !== "projections/organizations:current",
+    (name) =>
+      !SIGNED_IN.includes(name) &&
+      !["commands/members:leave", "projections/organizations:current"].includes(name),
   ),
   auditor: FUNCTION_NAMES.filter(
     (name) =>
@@ -299,6 +340,9 @@ export function accessContract(open: () => Promise<Backend>): void {
         await client.mutation(services.retire, { serviceId: ids.service, idempotencyKey: key() }),
         await client.mutation(members.changeRole, { userId: ids.user, role: "staff", idempotencyKey: key() }),
         await client.mutation(members.remove, { userId: ids.user, idempotencyKey: key() }),
+        await client.mutation(members.suspend, { userId: ids.user, idempotencyKey: key() }),
+        await client.mutation(members.reinstate, { userId: ids.user, idempotencyKey: key() }),
+        await client.mutation(members.revokeSessions, { userId: ids.user, idempotencyKey: key() }),
         await refusalOf(client.query(projections.bookings.get, { bookingId })),
       ];
       return responses.map((response) => JSON.stringify(response));

@@ -2,7 +2,10 @@ import { describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { ledgerContract } from "../contract/ledger.ts";
+import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
+import { membershipContract } from "../contract/membership.ts";
+import { principalContract } from "../contract/principal.ts";
 import { openTestBackend } from "../support/testBackend.ts";
 
 const open = (): Promise<ReturnType<typeof openTestBackend>> => Promise.resolve(openTestBackend());
@@ -18,4 +21,13 @@ describe("bookings on convex-test", () => {
 });
 describe("ledger on convex-test", () => {
   ledgerContract(open);
+});
+describe("lifecycle on convex-test", () => {
+  lifecycleContract(open);
+});
+describe("membership on convex-test", () => {
+  membershipContract(open);
+});
+describe("principal on convex-test", () => {
+  principalContract(open);
 });

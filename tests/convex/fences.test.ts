@@ -63,6 +63,49 @@ describe("inventory", () => {
   });
 });
 
+describe("the ways in", () => {
+  const sources = import.meta.glob<string>(
+    [
+      "../../convex/**/*.ts",
+      "!../../convex/**/*.test.ts",
+      "!../../convex/_generated/**",
+      "!../../convex/events/**",
+    ],
+    { eager: true, query: "?raw", import: "default" },
+  );
+  const filesWith = (pattern: RegExp): string[] =>
+    Object.entries(sources)
+      .filter(([, text]) => pattern.test(text))
+      .map(([path]) => path.slice("../../convex/".length))
+      .sort();
+
+  test("R06 one file reads the token, and public functions are registered by four wrappers", () => {
+    expect(filesWith(/getUserIdentity/)).toEqual(["access/principal.ts"]);
+    expect(filesWith(/\b(?:mutation|query|action)\(\{/)).toEqual([
+      "pipeline/commandMutation.ts",
+      "pipeline/sessionMutation.ts",
+      "pipeline/signedInMutation.ts",
+      "projections/projectionQuery.ts",
+    ]);
+  });
+
+  test("R06 each wrapper begins with getAuthUser, and those of members go on with requireSameOrg and requireRole", () => {
+    const wrappers = filesWith(/\b(?:mutation|query|action)\(\{/);
+    expect(filesWith(/await getAuthUser\(/)).toEqual(wrappers);
+    const ofMembers = ["pipeline/commandMutation.ts", "projections/projectionQuery.ts"];
+    expect(filesWith(/await requireSameOrg\(/)).toEqual(ofMembers);
+    expect(filesWith(/= requireRole\(/)).toEqual(ofMembers);
+  });
+
+  test("D17 the raw database is seen by the files that stand for it", () => {
+    expect(filesWith(/\bctx\.db\b/)).toEqual([
+      "access/directory.ts",
+      "access/tenantDb.ts",
+      "workers/closing.ts",
+    ]);
+  });
+});
+
 describe("lifecycle", () => {
   test("a frozen organisation answers ORG_FROZEN, except to its owners and auditors who read what the policy names", async () => {
     const backend = openTestBackend();
@@ -251,7 +294,7 @@ describe("the ledger component", () => {
     expect(await head(backend)).toBe(0);
   });
 
-  test("INV-11 payloads hold ids, codes, times, amounts and the names of organisations and services, nothing else", () => {
+  test("INV-11 payloads hold ids, codes, times, amounts and the names of organisations, services and providers, nothing else", () => {
     const fields = new Set(
       Object.values(CATALOGUE).flatMap(({ latest }) => Object.keys((latest as z.ZodObject).shape)),
     );
@@ -260,6 +303,7 @@ describe("the ledger component", () => {
         ...["userId", "serviceId", "invitationId", "assigneeId", "previousAssigneeId"],
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
+        ...["issuer", "providerOrgId"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(
@@ -272,7 +316,7 @@ describe("the ledger component", () => {
     ]);
   });
 
-  test("INV-01 the component exports one mutation, the pen", () => {
+  test("INV-01 the component exports one pen for events, and one mutation that knows receipts only", () => {
     const modules = import.meta.glob<Record<string, Exported>>(
       ["../../convex/events/*.ts", "!../../convex/events/*.config.ts"],
       { eager: true },
@@ -282,7 +326,28 @@ describe("the ledger component", () => {
         .filter(([, value]) => value.isMutation === true || value.isAction === true)
         .map(([name]) => `${path.split("/").at(-1) ?? ""}:${name}`),
     );
-    expect(mutations).toEqual(["append.ts:append"]);
+    expect(mutations.sort()).toEqual(["append.ts:append", "receipts.ts:removeOfClosed"]);
+    const sources = import.meta.glob<string>("../../convex/events/*.ts", {
+      eager: true,
+      query: "?raw",
+      import: "default",
+    });
+    const writes = Object.entries(sources).flatMap(([path, text]) =>
+      [...text.matchAll(/db\s*\.(insert|patch|replace|delete)\(\s*"(\w+)"/g)].map(
+        ([, verb, table]) => `${path.split("/").at(-1) ?? ""} ${verb ?? ""} ${table ?? ""}`,
+      ),
+    );
+    expect(writes.sort()).toEqual([
+      "append.ts insert events",
+      "append.ts insert heads",
+      "append.ts insert receipts",
+      "append.ts patch heads",
+      "receipts.ts delete receipts",
+    ]);
+    const anyWrite = Object.values(sources).flatMap((text) => [
+      ...text.matchAll(/db\s*\.(insert|patch|replace|delete)\(/g),
+    ]);
+    expect(anyWrite).toHaveLength(writes.length);
   });
 });
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "../support/hostBackend.ts";
 import { run, type Ended } from "../support/hostProcess.ts";
-import { defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
+import { codeOf, defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
 
 let backend: HostBackend;
 let folder: string;
@@ -103,6 +103,15 @@ test("whoever edits the database is found out by the auditor, and the corridor s
   await expect(confirm).rejects.toThrow("Server Error");
   const rebuild = backend.operator.mutation(internal.projections.rebuild.run, { orgId });
   await expect(rebuild).rejects.toThrow(/INV-02.*altered/s);
+  expect((await owner.client.query(api.projections.ledger.head, {})).seq).toBe(seq);
+
+  const checked = await backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
+  expect(checked).toBe("damaged");
+  const refused = await owner.client.mutation(api.commands.bookings.confirm, {
+    bookingId,
+    idempotencyKey: key(),
+  });
+  expect(codeOf(refused)).toBe("ORG_FROZEN");
   expect((await owner.client.query(api.projections.ledger.head, {})).seq).toBe(seq);
 });
 

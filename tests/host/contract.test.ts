@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { ledgerContract } from "../contract/ledger.ts";
+import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
+import { membershipContract } from "../contract/membership.ts";
+import { principalContract } from "../contract/principal.ts";
 import type { Backend } from "../support/backend.ts";
 import { openHostBackend } from "../support/hostBackend.ts";
 
@@ -27,4 +30,13 @@ describe("bookings on the embedded host", () => {
 });
 describe("ledger on the embedded host", () => {
   ledgerContract(open);
+});
+describe("lifecycle on the embedded host", () => {
+  lifecycleContract(open);
+});
+describe("membership on the embedded host", () => {
+  membershipContract(open);
+});
+describe("principal on the embedded host", () => {
+  principalContract(open);
 });

@@ -2,7 +2,7 @@
 import { ConvexClient } from "convex/browser";
 import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { api } from "../../convex/_generated/api.js";
+import { api, internal } from "../../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "../support/hostBackend.ts";
 import {
   committed,
@@ -125,6 +125,77 @@ test("INV-12 a removed member's open subscriptions end with the removal", async 
     await requestBooking(owner.client, serviceId, 4 + count);
     expect(seen.slice(count).filter((item) => "value" in item)).toEqual([]);
   }
+});
+
+type Answer = { status: string };
+
+/** What takes a member's access away, what gives it back if anything does, and what they see meanwhile. */
+const INTERRUPTIONS: readonly [
+  what: string,
+  code: string,
+  end: (owner: Actor, staff: Actor) => Promise<Answer>,
+  restore?: (owner: Actor, staff: Actor) => Promise<Answer>,
+][] = [
+  [
+    "a freeze",
+    "ORG_FROZEN",
+    ({ client }) =>
+      client.mutation(commands.organizations.freeze, { reason: "other", idempotencyKey: key() }),
+    ({ client }) => client.mutation(commands.organizations.unfreeze, { idempotencyKey: key() }),
+  ],
+  [
+    "a suspension",
+    "NO_ACTIVE_ORG",
+    ({ client }, { userId }) => client.mutation(commands.members.suspend, { userId, idempotencyKey: key() }),
+    ({ client }, { userId }) =>
+      client.mutation(commands.members.reinstate, { userId, idempotencyKey: key() }),
+  ],
+  [
+    "the revocation of sessions",
+    "UNAUTHENTICATED",
+    ({ client }, { userId }) =>
+      client.mutation(commands.members.revokeSessions, { userId, idempotencyKey: key() }),
+  ],
+  [
+    "leaving",
+    "NO_ACTIVE_ORG",
+    (_owner, { client }) => client.mutation(commands.members.leave, { idempotencyKey: key() }),
+  ],
+];
+
+test.each(INTERRUPTIONS)(
+  "J03 J05 INV-12 %s ends a member's open subscriptions with %s",
+  async (_what, code, end, restore) => {
+    const { orgId, owner } = await foundOrganization(backend);
+    const staff = await join(backend, orgId, owner.client, "staff");
+    const serviceId = await defineService(owner.client);
+    await requestBooking(owner.client, serviceId, 2, staff.userId);
+    const client = await signIn(staff, orgId);
+    const watches = lists.map(([, ref]) => watch(client, ref, { paginationOpts: FIRST_PAGE }));
+    for (const { until } of watches) await until((item) => "value" in item && item.value.page.length > 0);
+    const counts = watches.map(({ seen }) => seen.length);
+    committed(await end(owner, staff));
+    for (const { until } of watches) await until((item) => "code" in item && item.code === code);
+    const later = watches.flatMap(({ seen }, index) => seen.slice(counts[index]));
+    expect(later.filter((item) => "value" in item)).toEqual([]);
+    if (restore === undefined) return;
+    committed(await restore(owner, staff));
+    for (const { until } of watches) await until((item) => "value" in item && item.value.page.length > 0);
+  },
+);
+
+test("J05 in a frozen organisation an owner's open audit log goes on, other lists end", async () => {
+  const { orgId, owner } = await foundOrganization(backend);
+  const client = await signIn(owner, orgId);
+  const log = watch(client, projections.auditLog.list, { paginationOpts: FIRST_PAGE });
+  const members = watch(client, projections.members.list, { paginationOpts: FIRST_PAGE });
+  await log.until((item) => "value" in item);
+  await members.until((item) => "value" in item);
+  committed(
+    await backend.operator.mutation(internal.operator.organizations.freeze, { orgId, reason: "other" }),
+  );
+  await log.until((item) => "value" in item && item.value.page[0]?.type === "organization.frozen");
+  await members.until((item) => "code" in item && item.code === "ORG_FROZEN");
 });
 
 test("INV-12 a lowered role closes what the new role may not read", async () => {

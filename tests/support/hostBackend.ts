@@ -2,6 +2,7 @@
 import { ConvexHttpClient } from "convex/browser";
 import type { Backend, Client, Person } from "./backend.ts";
 import { HostProcess } from "./hostProcess.ts";
+import { AUDIENCE, openTokenIssuer } from "./tokenIssuer.ts";
 
 export type HostBackend = Backend & { host: HostProcess };
 
@@ -19,14 +20,28 @@ function operator(host: HostProcess): Backend["operator"] {
   return http as unknown as Backend["operator"];
 }
 
-/** Starts a host of its own, as `npm start` does, and speaks to it as clients do. */
+/**
+ * Starts a host of its own, as `npm start` does, and speaks to it as clients do. Besides its development provider
+ * it trusts one of the tests' own, which signs any claim.
+ */
 export async function openHostBackend(environment: Record<string, string> = {}): Promise<HostBackend> {
-  const host = await HostProcess.launch(environment);
+  const issuer = await openTokenIssuer();
+  const host = await HostProcess.launch({
+    DAYBOOK_AUTH_ISSUER: issuer.url,
+    DAYBOOK_AUTH_AUDIENCE: AUDIENCE,
+    ...environment,
+  });
   return {
     host,
-    as: async ({ subject, orgId }: Person) => client(host, await host.token(subject, orgId)),
+    issuer: issuer.url,
+    as: async ({ subject, orgId, authenticatedAgoS }: Person) =>
+      client(host, await host.token(subject, orgId, authenticatedAgoS)),
+    withClaims: async (subject, claims) => client(host, await issuer.token(subject, claims)),
     anonymous: () => client(host),
     operator: operator(host),
-    close: () => host.remove(),
+    close: async () => {
+      await host.remove();
+      await issuer.close();
+    },
   };
 }

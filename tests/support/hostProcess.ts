@@ -151,11 +151,12 @@ export class HostProcess {
   }
 
   /** A token of the development provider. */
-  async token(user: string, orgId?: unknown): Promise<string> {
+  async token(user: string, orgId?: unknown, authenticatedAgoS?: number): Promise<string> {
     const response = await fetch(`${this.url}/dev/token`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(orgId === undefined ? { user } : { user, orgId }),
+      // JSON leaves out what is undefined.
+      body: JSON.stringify({ user, orgId, authenticatedAgoS }),
     });
     if (!response.ok) throw new Error(`no token: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { token: string }).token;

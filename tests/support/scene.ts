@@ -126,3 +126,17 @@ export async function requestBooking(
 }
 
 export const FIRST_PAGE = { numItems: 50, cursor: null };
+
+/** A client of the same person whose token says that they proved who they are just now. */
+export async function freshly(
+  backend: Backend,
+  { subject }: Pick<Actor, "subject">,
+  orgId: string,
+): Promise<Client> {
+  return await backend.as({ subject, orgId, authenticatedAgoS: 0 });
+}
+
+/** Waits until something holds; the test's own time limit ends a wait in vain. */
+export async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+}

@@ -17,7 +17,9 @@ import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
 import type * as catalogue_service from "../catalogue/service.js";
+import type * as check from "../check.js";
 import type * as read from "../read.js";
+import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
 
 import type {
@@ -37,7 +39,9 @@ const fullApi: ApiFromModules<{
   "catalogue/member": typeof catalogue_member;
   "catalogue/organization": typeof catalogue_organization;
   "catalogue/service": typeof catalogue_service;
+  check: typeof check;
   read: typeof read;
+  receipts: typeof receipts;
   row: typeof row;
 }> = anyApi as any;
 

@@ -60,6 +60,34 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    check: {
+      nextOrganization: FunctionReference<
+        "query",
+        "internal",
+        { after: null | string },
+        null | string,
+        Name
+      >;
+      page: FunctionReference<
+        "query",
+        "internal",
+        {
+          orgId: string;
+          from?: { seq: number; hash: string; recordedAt: number };
+          knownHead: null | { seq: number; hash: string };
+        },
+        | {
+            outcome: "sound";
+            at: { seq: number; hash: string; recordedAt: number };
+          }
+        | {
+            outcome: "done";
+            at: { seq: number; hash: string; recordedAt: number };
+          }
+        | { outcome: "damaged"; damage: { seq: number; kind: string } },
+        Name
+      >;
+    };
     read: {
       head: FunctionReference<
         "query",
@@ -104,6 +132,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           nextAfterVersion: number;
           isDone: boolean;
         },
+        Name
+      >;
+    };
+    receipts: {
+      removeOfClosed: FunctionReference<
+        "mutation",
+        "internal",
+        { orgId: string },
+        number,
         Name
       >;
     };

@@ -1,16 +1,16 @@
 /**
- * An identity provider of the test's own on loopback: it signs whatever claim a stream asks for, which the
- * host's development provider rightly refuses to do.
+ * An identity provider of the tests' own on loopback: it signs whatever claims a test asks for, which the host's
+ * development provider rightly refuses to do.
  */
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
-export const AUDIENCE = "property-tests";
+export const AUDIENCE = "daybook-tests";
 
 export type TokenIssuer = {
   url: string;
-  /** A token of this subject, with this organisation claim unless it is undefined. */
-  token: (subject: string, claim: unknown) => Promise<string>;
+  /** A token of this subject, with these claims besides the registered ones. */
+  token: (subject: string, claims: Readonly<Record<string, unknown>>) => Promise<string>;
   close: () => Promise<void>;
 };
 
@@ -31,8 +31,8 @@ export async function openTokenIssuer(): Promise<TokenIssuer> {
   documents.set("/keys", { keys: [key] });
   return {
     url,
-    token: async (subject, claim) =>
-      await new SignJWT(claim === undefined ? {} : { daybook_org: claim })
+    token: async (subject, claims) =>
+      await new SignJWT({ ...claims })
         .setProtectedHeader({ alg: "ES256", kid: "1" })
         .setIssuer(url)
         .setAudience(AUDIENCE)

@@ -1,0 +1,10 @@
+/** Rounds of the workers. Each run is bounded: it does one step and schedules the next. */
+import { cronJobs } from "convex/server";
+import { internal } from "./_generated/api.js";
+
+const crons = cronJobs();
+
+crons.daily("verify every ledger", { hourUTC: 3, minuteUTC: 17 }, internal.workers.integrity.next, {});
+crons.hourly("remove closed organisations", { minuteUTC: 41 }, internal.workers.closing.next, {});
+
+export default crons;

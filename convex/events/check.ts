@@ -1,0 +1,114 @@
+/**
+ * The integrity check's reads: the chain of one organisation, page by page, held against itself. A page ends with
+ * the position that the next one goes on from, so no call reads more than a page however long the ledger is. The
+ * auditor's verifier (ledger/verify) stays the authority: it also tells kinds of damage apart that this one does not.
+ */
+import { v, type Infer } from "convex/values";
+import { genesisHash, sha256Noble } from "../../ledger/hash.ts";
+import { query, type QueryCtx } from "./_generated/server.js";
+import { catalogueProblem } from "./catalogue/catalogue.ts";
+import { eventOfRow, IntegrityError, type EventRow } from "./row.ts";
+
+const PAGE = 100;
+
+/** Where a check stands: the last event that was sound, by sequence, hash (64 hex) and time; 0 before the first. */
+const positionValidator = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
+type Position = Infer<typeof positionValidator>;
+
+const damageValidator = v.object({ seq: v.number(), kind: v.string() });
+type Damage = Infer<typeof damageValidator>;
+
+/** Whether exactly this event has its version in its stream, and the version before it an earlier event. */
+async function isInStream(ctx: QueryCtx, row: EventRow): Promise<boolean> {
+  const neighbours = await ctx.db
+    .query("events")
+    .withIndex("by_orgId_and_stream_and_streamVersion", (q) =>
+      q
+        .eq("orgId", row.orgId)
+        .eq("stream", row.stream)
+        .gte("streamVersion", row.streamVersion - 1)
+        .lte("streamVersion", row.streamVersion),
+    )
+    .take(3);
+  const [before, ...rest] = row.streamVersion === 1 ? [undefined, ...neighbours] : neighbours;
+  const isBeforeRight = row.streamVersion === 1 || (before !== undefined && before.seq < row.seq);
+  return isBeforeRight && rest.length === 1 && rest[0]?.seq === row.seq;
+}
+
+/** The position after a row, or what is wrong with it. */
+async function checkRow(ctx: QueryCtx, at: Position, row: EventRow): Promise<Position | Damage> {
+  const seq = at.seq + 1;
+  if (row.seq !== seq) return { seq, kind: row.seq > seq ? "missing" : "inserted" };
+  try {
+    const event = eventOfRow(row);
+    if (event.prevHash !== at.hash) return { seq, kind: "broken link" };
+    if (catalogueProblem(event) !== null) return { seq, kind: "unknown type" };
+    if (event.recordedAt < at.recordedAt) return { seq, kind: "time reversed" };
+    if (!(await isInStream(ctx, row))) return { seq, kind: "inserted" };
+    return { seq, hash: row.hash, recordedAt: event.recordedAt };
+  } catch (error) {
+    if (error instanceof IntegrityError || error instanceof SyntaxError) return { seq, kind: "altered" };
+    throw error;
+  }
+}
+
+async function checkHead(ctx: QueryCtx, orgId: string, { seq, hash }: Position): Promise<Damage | null> {
+  const head = await ctx.db
+    .query("heads")
+    .withIndex("by_orgId", (q) => q.eq("orgId", orgId))
+    .unique();
+  if (head?.seq === seq && head.hash === hash) return null;
+  return { seq: seq + 1, kind: (head?.seq ?? 0) > seq ? "truncated" : "inserted" };
+}
+
+/**
+ * Checks up to a page of events after a position; without one, from the beginning. `done` comes with the head that
+ * the whole chain was found to have. A known head, seen whole before, must still be there.
+ */
+export const page = query({
+  args: {
+    orgId: v.string(),
+    from: v.optional(positionValidator),
+    knownHead: v.union(v.null(), v.object({ seq: v.number(), hash: v.string() })),
+  },
+  returns: v.union(
+    v.object({ outcome: v.literal("sound"), at: positionValidator }),
+    v.object({ outcome: v.literal("done"), at: positionValidator }),
+    v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
+  ),
+  handler: async (ctx, { orgId, from, knownHead }) => {
+    let at: Position = from ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0 };
+    const first = at.seq;
+    const rows = await ctx.db
+      .query("events")
+      .withIndex("by_orgId_and_seq", (q) => q.eq("orgId", orgId).gt("seq", first))
+      .take(PAGE);
+    for (const row of rows) {
+      const checked = await checkRow(ctx, at, row);
+      if ("kind" in checked) return { outcome: "damaged" as const, damage: checked };
+      at = checked;
+      if (knownHead?.seq === at.seq && knownHead.hash !== at.hash) {
+        return { outcome: "damaged" as const, damage: { seq: at.seq, kind: "altered" } };
+      }
+    }
+    if (rows.length === PAGE) return { outcome: "sound" as const, at };
+    const damage =
+      knownHead !== null && knownHead.seq > at.seq
+        ? { seq: at.seq + 1, kind: "truncated" }
+        : await checkHead(ctx, orgId, at);
+    return damage === null ? { outcome: "done" as const, at } : { outcome: "damaged" as const, damage };
+  },
+});
+
+/** The organisation that comes after another one in the order of ids; null after the last. */
+export const nextOrganization = query({
+  args: { after: v.union(v.null(), v.string()) },
+  returns: v.union(v.null(), v.string()),
+  handler: async (ctx, { after }) => {
+    const head = await ctx.db
+      .query("heads")
+      .withIndex("by_orgId", (q) => q.gt("orgId", after ?? ""))
+      .first();
+    return head?.orgId ?? null;
+  },
+});

@@ -1,0 +1,53 @@
+/**
+ * Removes what is left of closed organisations once their owners had their time to export. One step a transaction,
+ * each schedules the next; a step that is lost is taken up again by the cron, at the first table that has rows.
+ */
+import { v } from "convex/values";
+import { internal } from "../_generated/api.js";
+import type { Doc } from "../_generated/dataModel.js";
+import { internalMutation, type MutationCtx } from "../_generated/server.js";
+import { tombstoneOf } from "../access/lifecycle.ts";
+import { tenantWriter } from "../access/tenantDb.ts";
+import { CASCADE } from "./cascade.ts";
+
+/** Removes rows of the first table that has some; the tombstone gets its date when no table has any. */
+async function removeSome(ctx: MutationCtx, tombstone: Doc<"closedOrganizations">): Promise<void> {
+  const { orgId, _id, _creationTime, ...row } = tombstone;
+  for (const [, remove] of CASCADE) if ((await remove(ctx, orgId)) > 0) return;
+  await tenantWriter(ctx, orgId).replace("closedOrganizations", tombstone, { ...row, removedAt: Date.now() });
+}
+
+/** One step for the organisation whose time came first; schedules the next while there is one. */
+export const next = internalMutation({
+  args: {},
+  returns: v.null(),
+  handler: async (ctx) => {
+    const due = await ctx.db
+      .query("closedOrganizations")
+      .withIndex("by_removedAt_and_removeAfter", (q) =>
+        q.eq("removedAt", null).lte("removeAfter", Date.now()),
+      )
+      .first();
+    if (due === null) return null;
+    await removeSome(ctx, due);
+    await ctx.scheduler.runAfter(0, internal.workers.closing.next, {});
+    return null;
+  },
+});
+
+/** Brings an organisation's removal forward, on its owners' wish. Answers false when it is not closed. */
+export const removeNow = internalMutation({
+  args: { orgId: v.string() },
+  returns: v.boolean(),
+  handler: async (ctx, { orgId }) => {
+    const tombstone = await tombstoneOf(ctx, orgId);
+    if (tombstone === null) return false;
+    const { _id, _creationTime, orgId: _, ...row } = tombstone;
+    await tenantWriter(ctx, orgId).replace("closedOrganizations", tombstone, {
+      ...row,
+      removeAfter: Math.min(row.removeAfter, Date.now()),
+    });
+    await ctx.scheduler.runAfter(0, internal.workers.closing.next, {});
+    return true;
+  },
+});

@@ -1,0 +1,83 @@
+/**
+ * The integrity check: one organisation after another, one page of its ledger per transaction, each of which
+ * schedules the next. Damage freezes the organisation outside of its ledger. A step that is lost ends the round;
+ * the next round begins anew.
+ */
+import { v } from "convex/values";
+import { internal } from "../_generated/api.js";
+import { internalMutation, type MutationCtx } from "../_generated/server.js";
+import { freezeForIntegrity, tombstoneOf } from "../access/lifecycle.ts";
+import { recordIncident } from "../access/securityLog.ts";
+import { tenantReader, tenantWriter } from "../access/tenantDb.ts";
+import { checkPage, organizationAfter } from "./ledgerCheck.ts";
+
+const position = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
+
+/** Begins a round, or goes on with the organisation after one. */
+export const next = internalMutation({
+  args: { after: v.optional(v.string()) },
+  returns: v.null(),
+  handler: async (ctx, { after }) => {
+    const orgId = await organizationAfter(ctx, after ?? null);
+    if (orgId !== null)
+      await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });
+    return null;
+  },
+});
+
+/** Of a removed organisation nothing is kept but its ledger. */
+async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
+  return typeof (await tombstoneOf(ctx, orgId))?.removedAt === "number";
+}
+
+async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; hash: string }): Promise<void> {
+  const tenant = tenantWriter(ctx, orgId);
+  if (await isRemoved(ctx, orgId)) return;
+  const known = await tenant.rows("verifiedHeads", "by_orgId").unique();
+  const row = { seq: head.seq, hash: head.hash, at: Date.now() };
+  if (known === null) await tenant.insert("verifiedHeads", row);
+  else await tenant.replace("verifiedHeads", known, row);
+}
+
+/** Freezes an organisation for damage that was found, by this check or by an auditor. Once is enough. */
+async function freezeFor(
+  ctx: MutationCtx,
+  orgId: string,
+  damage: { seq: number; kind: string },
+  actor: string,
+): Promise<void> {
+  const detail = `sequence ${damage.seq}: ${damage.kind}`;
+  console.error(`INV-02 ${orgId} ${detail}`);
+  if ((await isRemoved(ctx, orgId)) || !(await freezeForIntegrity(ctx, orgId, damage))) return;
+  await recordIncident(ctx, { orgId, actor, function: "workers/integrity", code: "LEDGER_DAMAGED", detail });
+}
+
+/** Checks a page of one organisation's ledger; in a round, what comes after it is scheduled. */
+export const step = internalMutation({
+  args: { orgId: v.string(), from: v.optional(position), inRound: v.boolean() },
+  returns: v.union(v.literal("sound"), v.literal("done"), v.literal("damaged")),
+  handler: async (ctx, { orgId, from, inRound }) => {
+    const known = await tenantReader(ctx, orgId).rows("verifiedHeads", "by_orgId").unique();
+    const knownHead = known === null ? null : { seq: known.seq, hash: known.hash };
+    const checked = await checkPage(ctx, { orgId, knownHead, ...(from === undefined ? {} : { from }) });
+    if (checked.outcome === "sound") {
+      const args = { orgId, from: checked.at, inRound };
+      await ctx.scheduler.runAfter(0, internal.workers.integrity.step, args);
+      return checked.outcome;
+    }
+    if (checked.outcome === "damaged") await freezeFor(ctx, orgId, checked.damage, "system/integrity");
+    else await keepHead(ctx, orgId, checked.at);
+    if (inRound) await ctx.scheduler.runAfter(0, internal.workers.integrity.next, { after: orgId });
+    return checked.outcome;
+  },
+});
+
+/** Freezes for damage that an auditor reported, without waiting for the check. */
+export const report = internalMutation({
+  args: { orgId: v.string(), seq: v.number(), kind: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { orgId, seq, kind }) => {
+    await freezeFor(ctx, orgId, { seq, kind }, "operator/report");
+    return null;
+  },
+});

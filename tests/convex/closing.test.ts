@@ -1,0 +1,136 @@
+/** What stays of a closed organisation, looked for in every table of the app and of its components. */
+import { expect, test } from "vitest";
+import { api, internal } from "../../convex/_generated/api.js";
+import eventsSchema from "../../convex/events/schema.ts";
+import schema from "../../convex/schema.ts";
+import { CASCADE } from "../../convex/workers/cascade.ts";
+import {
+  codeOf,
+  committed,
+  defineService,
+  eventually,
+  foundOrganization,
+  freshly,
+  join,
+  key,
+  newSubject,
+  requestBooking,
+  type Actor,
+} from "../support/scene.ts";
+import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
+
+const { commands } = api;
+
+/** Every row that holds the text, by table; the components' tables with their name before them. */
+async function tablesWith(backend: TestBackend, text: string): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const [component, tables] of [
+    ["", Object.keys(schema.tables)],
+    ["events", Object.keys(eventsSchema.tables)],
+    ["rateLimiter", ["rateLimits", "pendingUpdates"]],
+  ] as const) {
+    for (const table of tables) {
+      const rows = await inComponent(backend, component, async (db) => await db.query(table).collect());
+      const holding = rows.filter((row) => JSON.stringify(row).includes(text)).length;
+      if (holding > 0) found.set(component === "" ? table : `${component}/${table}`, holding);
+    }
+  }
+  return found;
+}
+
+/** An organisation that has rows in every table that an organisation can have rows in. */
+async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; owner: Actor }> {
+  const { orgId, owner } = await foundOrganization(backend);
+  const staff = await join(backend, orgId, owner.client, "staff");
+  committed(await owner.client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }));
+  const serviceId = await defineService(owner.client);
+  for (let hours = 1; hours <= 130; hours += 1) await requestBooking(owner.client, serviceId, hours);
+  const refused = await staff.client.mutation(commands.organizations.rename, {
+    name: "Taken",
+    idempotencyKey: key(),
+  });
+  expect(codeOf(refused)).toBe("FORBIDDEN");
+  const linked = await backend.operator.mutation(internal.operator.organizations.linkProvider, {
+    orgId,
+    issuer: backend.issuer,
+    providerOrgId: `org_${newSubject("provider")}`,
+  });
+  committed(linked);
+  await backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
+  await eventually(async () => (await statusOf(backend, orgId)).verifiedHead !== null);
+  await backend.operator.mutation(internal.workers.integrity.report, { orgId, seq: 1, kind: "altered" });
+  return { orgId, owner };
+}
+
+async function statusOf(
+  backend: TestBackend,
+  orgId: string,
+): Promise<{ status: string; removeAfter: number | null; verifiedHead: object | null }> {
+  return await backend.operator.query(internal.operator.organizations.status, { orgId });
+}
+
+async function removeAll(backend: TestBackend, orgId: string): Promise<void> {
+  expect(await backend.operator.mutation(internal.workers.closing.removeNow, { orgId })).toBe(true);
+  await eventually(async () => (await statusOf(backend, orgId)).status === "removed");
+}
+
+test("R18 of a closed organisation only its ledger and a tombstone stay, of another one everything", async () => {
+  const backend = openTestBackend();
+  const { orgId, owner } = await fullOrganization(backend);
+  const other = await fullOrganization(backend);
+  const ofOther = await tablesWith(backend, other.orgId);
+
+  // A table that the cascade forgets, or a row that this organisation does not have, shows here.
+  const named = new Set(CASCADE.flatMap(([what]) => what.split(" and ")));
+  const before = await tablesWith(backend, orgId);
+  const kept = ["events/events", "events/heads"];
+  expect([...before.keys()].filter((table) => !kept.includes(table)).sort()).toEqual([...named].sort());
+
+  await backend.operator.mutation(internal.operator.organizations.unfreeze, { orgId });
+  committed(
+    await (
+      await freshly(backend, owner, orgId)
+    ).mutation(commands.organizations.close, { reason: "merged", idempotencyKey: key() }),
+  );
+  const ledger = await inComponent(backend, "events", async (db) => await db.query("events").collect());
+  await removeAll(backend, orgId);
+
+  expect([...(await tablesWith(backend, orgId)).keys()].sort()).toEqual([
+    "closedOrganizations",
+    "events/events",
+    "events/heads",
+  ]);
+  const after = await inComponent(backend, "events", async (db) => await db.query("events").collect());
+  expect(after).toEqual(ledger);
+  expect(await tablesWith(backend, other.orgId)).toEqual(ofOther);
+  await backend.operator.mutation(internal.workers.integrity.report, { orgId, seq: 1, kind: "altered" });
+  expect((await tablesWith(backend, orgId)).has("integrityFreezes")).toBe(false);
+});
+
+test("the removal waits for thirty days, and nothing is rebuilt after it", async () => {
+  const backend = openTestBackend();
+  const { orgId, owner } = await foundOrganization(backend);
+  const closing = await freshly(backend, owner, orgId);
+  committed(await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }));
+  const before = await tablesWith(backend, orgId);
+  await backend.operator.mutation(internal.workers.closing.next, {});
+  expect(await tablesWith(backend, orgId)).toEqual(before);
+  const { status, removeAfter } = await statusOf(backend, orgId);
+  expect(status).toBe("closed");
+  const tombstone = await backend.t.run(async (ctx) => await ctx.db.query("closedOrganizations").first());
+  expect(removeAfter).toBe((tombstone?.closedAt ?? 0) + 30 * 86_400_000);
+  await removeAll(backend, orgId);
+  const again = backend.operator.mutation(internal.projections.rebuild.run, { orgId });
+  await expect(again).rejects.toThrow("a closed organisation is not rebuilt");
+});
+
+test("INV-05 receipts of an organisation that is open are out of the removal's reach", async () => {
+  const backend = openTestBackend();
+  const { orgId } = await foundOrganization(backend);
+  const held = inComponent(backend, "", async () => {
+    const { components } = await import("../../convex/_generated/api.js");
+    const t = backend.t as unknown as { mutation(ref: unknown, args: unknown): Promise<unknown> };
+    return await t.mutation(components.events.receipts.removeOfClosed, { orgId });
+  });
+  await expect(held).rejects.toThrow("not closed");
+});
