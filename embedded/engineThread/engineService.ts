@@ -4,6 +4,7 @@ import type { Engine, Subscription } from "../engine/contract.ts";
 import { Stopwatch } from "../engine/execution/stopwatch.ts";
 import { openEngine } from "../engine/openEngine.ts";
 import type { FromEngine, Method, Opened, Request, Requests, ThreadOptions, ToEngine } from "./messages.ts";
+import { MessageBatch } from "./messageBatch.ts";
 import { toPlainError } from "./plainError.ts";
 import { fromPlainRequest, toPlainResponse } from "./plainHttp.ts";
 
@@ -95,13 +96,22 @@ function describe(engine: Engine): Opened {
 
 /** Opens the engine, says so or why not, and serves the port from then on. */
 export async function serve(port: MessagePort, options: ThreadOptions): Promise<void> {
+  // Before anything else runs, a function least of all: what is answered must be known to be.
+  const outgoing = new MessageBatch<FromEngine>(
+    (messages) => {
+      port.postMessage(messages);
+    },
+    (flush) => {
+      process.nextTick(flush);
+    },
+  );
   const send = (message: FromEngine): void => {
-    port.postMessage(message);
+    outgoing.add(message);
   };
   // Listening from the start keeps the thread alive; nothing arrives before `opened` is sent.
   let service: EngineService | null = null;
-  port.on("message", (message: ToEngine) => {
-    service?.receive(message);
+  port.on("message", (messages: readonly ToEngine[]) => {
+    for (const message of messages) service?.receive(message);
   });
   const stopwatch = new Stopwatch(options.watch);
   setInterval(() => {

@@ -3,21 +3,12 @@
  * when a function never lets go of it. It is not started again here.
  */
 import { Worker } from "node:worker_threads";
-import { steadyMs, Stopwatch, usedUp, type RunningCall } from "../engine/execution/stopwatch.ts";
-import { HOST_LIMITS } from "../engine/limits.ts";
+import { Stopwatch } from "../engine/execution/stopwatch.ts";
 import type { EngineOptions, Timestamp } from "../engine/contract.ts";
 import type { FromEngine, Method, Opened, Requests, ThreadOptions, ToEngine } from "./messages.ts";
+import { MessageBatch } from "./messageBatch.ts";
 import { fromPlainError } from "./plainError.ts";
-
-/**
- * Why a thread ended: a query or mutation used up its time or the memory, an action kept the thread to itself,
- * or the host's own mistake. `closed` is what was asked for.
- */
-export type ThreadEnd =
-  | { kind: "timedOut" | "outOfMemory"; call: RunningCall }
-  | { kind: "stalled" }
-  | { kind: "broken"; error: Error }
-  | { kind: "closed" };
+import { ThreadWatch, type ThreadEnd } from "./threadWatch.ts";
 
 /** What requests are refused with once their thread has ended. */
 export class ThreadEnded extends Error {
@@ -40,32 +31,18 @@ export type ThreadListeners = {
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: Error) => void };
 
-const WATCH_EVERY_MS = 50;
-
-/** A function that turns to the engine now and then is stopped there, without the thread. */
-const STOPPED_BY_ENGINE_MS = 200;
-
-/** From here on a running function's memory is looked at too. */
-const MEMORY_WATCHED_FROM_MS = 20;
-
-/** The share of the heap that a function may fill. Beyond its limit V8 ends the process, not the thread. */
-const HEAP_SHARE_MAX = 0.75;
-
-const BYTES_PER_MIB = 1024 ** 2;
-
 /** A thread with an open engine. */
 export class EngineThread {
   readonly opened: Opened;
   readonly #worker: Worker;
+  readonly #outgoing: MessageBatch<ToEngine>;
   readonly #stopwatch: Stopwatch;
   readonly #listeners: ThreadListeners;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #watch: NodeJS.Timeout;
-  readonly #heapBytesMax: number;
+  readonly #watch: ThreadWatch;
   #nextId = 1;
   #ts: Timestamp;
   #settledTs: Timestamp;
-  #judging = false;
   #gone = false;
   #end: ThreadEnd | null = null;
 
@@ -79,10 +56,13 @@ export class EngineThread {
     this.#settledTs = first.ts;
     this.#worker = worker;
     this.#stopwatch = stopwatch;
-    this.#heapBytesMax = options.memoryMib === undefined ? Infinity : options.memoryMib * BYTES_PER_MIB;
     this.#listeners = listeners;
-    worker.on("message", (message: FromEngine) => {
-      this.#receive(message);
+    // After what else this turn of the event loop reads from the network.
+    this.#outgoing = new MessageBatch((messages) => {
+      worker.postMessage(messages);
+    }, setImmediate);
+    worker.on("message", (messages: readonly FromEngine[]) => {
+      for (const message of messages) this.#receive(message);
     });
     worker.on("error", (error: Error & { code?: string }) => {
       this.#end ??= this.#endOf(error);
@@ -90,7 +70,9 @@ export class EngineThread {
     worker.on("exit", () => {
       this.#exited();
     });
-    this.#watch = setInterval(() => void this.#look(), WATCH_EVERY_MS);
+    this.#watch = new ThreadWatch({ worker, stopwatch, memoryMib: options.memoryMib }, (end) =>
+      this.#terminate(end),
+    );
   }
 
   /** Starts a thread and opens the engine in it. Rejects with the engine's own HostError. */
@@ -124,12 +106,12 @@ export class EngineThread {
       const id = this.#nextId;
       this.#nextId += 1;
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ kind: "request", id, method, args });
+      this.#outgoing.add({ kind: "request", id, method, args });
     });
   }
 
   notify(message: Exclude<ToEngine, { kind: "request" }>): void {
-    if (this.#end === null) this.#worker.postMessage(message);
+    if (this.#end === null) this.#outgoing.add(message);
   }
 
   /** Ends the thread once the engine has drained, or after the grace where something in it does not end. */
@@ -181,7 +163,7 @@ export class EngineThread {
   }
 
   #exited(): void {
-    clearInterval(this.#watch);
+    this.#watch.stop();
     this.#gone = true;
     this.#end ??= { kind: "broken", error: new Error("the engine's thread ended by itself") };
     this.#listeners.onEnd(this.#end);
@@ -196,50 +178,6 @@ export class EngineThread {
     }
     return { kind: "broken", error };
   }
-
-  /** Ends the thread when a function has had it for too long. */
-  async #look(): Promise<void> {
-    if (this.#judging || this.#end !== null) return;
-    this.#judging = true;
-    try {
-      const { activity, ownMs, heartbeatMs } = this.#stopwatch.read();
-      if (activity === "function" && ownMs > MEMORY_WATCHED_FROM_MS) await this.#judgeCall();
-      else if (activity === "idle" && steadyMs() - heartbeatMs > HOST_LIMITS.threadSilenceMaxMs) {
-        await this.#judgeSilence(heartbeatMs);
-      }
-    } catch (error) {
-      if (!this.#hasEnded()) throw error;
-    } finally {
-      this.#judging = false;
-    }
-  }
-
-  #hasEnded(): boolean {
-    return this.#end !== null;
-  }
-
-  /** Ends a call that takes too much. One that the machine gave no processor to is not too slow. */
-  async #judgeCall(): Promise<void> {
-    const { serial } = this.#stopwatch.read();
-    const [heap, cpu] = await Promise.all([this.#worker.getHeapStatistics(), this.#worker.cpuUsage()]);
-    const now = this.#stopwatch.read();
-    if (now.activity !== "function" || now.serial !== serial) return;
-    const call = this.#stopwatch.running();
-    const cpuMs = (cpu.user + cpu.system) / 1_000 - now.cpuMsAtStart;
-    if (heap.used_heap_size > Math.min(this.#heapBytesMax, heap.heap_size_limit * HEAP_SHARE_MAX)) {
-      await this.#terminate({ kind: "outOfMemory", call });
-    } else if (usedUp(now.ownMs - STOPPED_BY_ENGINE_MS, cpuMs)) {
-      await this.#terminate({ kind: "timedOut", call });
-    }
-  }
-
-  /** A machine that slept finds a thread that was silent; a moment later it is not. */
-  async #judgeSilence(heartbeatMs: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 10 * WATCH_EVERY_MS));
-    const now = this.#stopwatch.read();
-    if (now.activity !== "idle" || now.heartbeatMs !== heartbeatMs) return;
-    await this.#terminate({ kind: "stalled" });
-  }
 }
 
 type FirstMessage = Extract<FromEngine, { kind: "opened" | "refused" }>;
@@ -251,12 +189,14 @@ function firstMessage(worker: Worker, log: EngineOptions["log"]): Promise<FirstM
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);
       act();
     };
-    const onMessage = (message: FromEngine): void => {
-      if (message.kind === "log") log(message.record);
-      if (message.kind !== "opened" && message.kind !== "refused") return;
-      settle(() => {
-        resolve(message);
-      });
+    const onMessage = (messages: readonly FromEngine[]): void => {
+      for (const message of messages) {
+        if (message.kind === "log") log(message.record);
+        if (message.kind !== "opened" && message.kind !== "refused") continue;
+        settle(() => {
+          resolve(message);
+        });
+      }
     };
     const onError = (error: Error): void => {
       settle(() => {

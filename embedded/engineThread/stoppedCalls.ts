@@ -6,7 +6,7 @@ import type { Call } from "../engine/contract.ts";
 import { functionTimedOut, PlatformError } from "../engine/errors.ts";
 import { shownArguments, type RunningCall } from "../engine/execution/stopwatch.ts";
 import { HOST_LIMITS } from "../engine/limits.ts";
-import type { ThreadEnd } from "./engineThread.ts";
+import type { ThreadEnd } from "./threadWatch.ts";
 
 function keyOf({ component, path, args, argsLength }: Omit<RunningCall, "requestId">): string {
   return [component, path, argsLength, args].join("\0");

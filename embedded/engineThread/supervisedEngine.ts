@@ -20,10 +20,11 @@ import { PlatformError } from "../engine/errors.ts";
 import { OutcomeWriter } from "../engine/execution/outcome.ts";
 import type { Files } from "../engine/files/contract.ts";
 import { HOST_LIMITS } from "../engine/limits.ts";
-import { EngineThread, ThreadEnded, type ThreadEnd } from "./engineThread.ts";
+import { EngineThread, ThreadEnded } from "./engineThread.ts";
 import { fromPlainResponse, toPlainRequest } from "./plainHttp.ts";
 import { StoppedCalls } from "./stoppedCalls.ts";
 import { SupervisedSubscription } from "./supervisedSubscription.ts";
+import type { ThreadEnd } from "./threadWatch.ts";
 
 type Timed = Outcome & { ts: Timestamp };
 

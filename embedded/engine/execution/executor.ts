@@ -150,7 +150,7 @@ export class Executor {
       for (let count = 0; count < HOST_LIMITS.readsBetweenCommitsMax; count += 1) {
         const read = this.reads.shift();
         if (read === undefined) break;
-        stopwatch.mark("engine");
+        stopwatch.startWork();
         await read();
         stopwatch.mark("idle");
       }
@@ -165,7 +165,7 @@ export class Executor {
   private async commitGroup(): Promise<void> {
     const taken: Work[] = [];
     const touched: Touched = new Map();
-    this.parts.stopwatch.mark("engine");
+    this.parts.stopwatch.startWork();
     try {
       this.store.begin();
       const answers = await this.runGroup(taken, touched);

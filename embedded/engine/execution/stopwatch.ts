@@ -27,7 +27,10 @@ const SERIAL = 3;
 const CPU_MS = 4;
 const HEARTBEAT_MS = 5;
 const LABEL_BYTES = 6;
+const TURNS = 7;
 const NUMBERS = 8;
+
+const utf8 = new TextEncoder();
 
 const ARGS_SHOWN = 1_024;
 const LABEL_BYTES_MAX = 8 * 1_024;
@@ -45,12 +48,14 @@ function threadCpuMs(): number {
   return (user + system) / 1_000;
 }
 
-/** `cpuMs` at the start of the running call is the engine thread's, as `process.threadCpuUsage` counts it. */
 export type Reading = {
   activity: Activity;
   /** Counts calls, so that two readings can be known to be of the same one. */
   serial: number;
+  /** Changes whenever the running call turns to the engine. */
+  turns: number;
   ownMs: number;
+  /** Processor time of the engine's thread, as `process.threadCpuUsage` counts it, when this call's work began. */
   cpuMsAtStart: number;
   /** When the engine's event loop last turned, by `steadyMs`. */
   heartbeatMs: number;
@@ -80,12 +85,17 @@ export class Stopwatch {
   }
 
   begin(call: RunningCall): void {
-    const { written } = new TextEncoder().encodeInto(JSON.stringify(call), this.label);
+    const { written } = utf8.encodeInto(JSON.stringify(call), this.label);
     this.set(LABEL_BYTES, written);
     this.set(SERIAL, this.at(SERIAL) + 1);
     this.set(USED_MS, 0);
-    this.set(CPU_MS, threadCpuMs());
     this.resume();
+  }
+
+  /** The engine begins to work: on one call, or on several that become durable together. */
+  startWork(): void {
+    this.set(CPU_MS, threadCpuMs());
+    this.mark("engine");
   }
 
   /** Back in the engine. */
@@ -102,6 +112,7 @@ export class Stopwatch {
 
   resume(): void {
     this.set(SINCE_MS, steadyMs());
+    this.set(TURNS, this.at(TURNS) + 1);
     this.set(ACTIVITY, ACTIVITIES.indexOf("function"));
   }
 
@@ -124,6 +135,7 @@ export class Stopwatch {
     return {
       activity: ACTIVITIES[this.at(ACTIVITY)] ?? "idle",
       serial: this.at(SERIAL),
+      turns: this.at(TURNS),
       ownMs: this.ownMs(),
       cpuMsAtStart: this.at(CPU_MS),
       heartbeatMs: this.at(HEARTBEAT_MS),
