@@ -103,7 +103,11 @@ export interface Inspection {
 }
 
 export interface Engine {
-  query(call: Call): Promise<Outcome & { ts: Timestamp }>;
+  /**
+   * With `atTs` the query sees what was committed up to then; `ts` is another one when that can't be read any
+   * more, and the outcome says so.
+   */
+  query(call: Call, atTs?: Timestamp): Promise<Outcome & { ts: Timestamp }>;
   mutation(call: Call, session?: SessionRequest): Promise<Outcome & { ts: Timestamp }>;
   action(call: Call): Promise<Outcome>;
   /** Runs whatever kind of function `path` names (HTTP `/api/function`, `/api/run`). */

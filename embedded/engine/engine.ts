@@ -17,6 +17,7 @@ import { personKey } from "./execution/identityKey.ts";
 import type { EngineLog } from "./execution/log.ts";
 import type { OutcomeWriter } from "./execution/outcome.ts";
 import type { QueryCache } from "./execution/queryCache.ts";
+import { HOST_LIMITS } from "./limits.ts";
 import { QuerySubscription } from "./execution/querySubscription.ts";
 import { EngineInspection } from "./inspection.ts";
 import type { Files } from "./files/contract.ts";
@@ -27,7 +28,7 @@ import { FunctionCall } from "./runtime/functionCall.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { DiskFull } from "./storage/storageErrors.ts";
 import type { Store } from "./storage/store.ts";
-import { resolveCommitTs, type Transaction } from "./transaction/transaction.ts";
+import { resolveCommitTs, Transaction } from "./transaction/transaction.ts";
 
 export type EngineParts = {
   store: Store;
@@ -46,6 +47,16 @@ export type EngineParts = {
 
 type Timed = Outcome & { ts: Timestamp };
 
+function snapshotGone(): PlatformError {
+  const seconds = HOST_LIMITS.historyKeptMs / 1000;
+  return new PlatformError(
+    `The embedded host can read the last ${seconds} seconds; ask for a new timestamp`,
+    {
+      visible: true,
+    },
+  );
+}
+
 /** The contract's Engine. */
 export class EmbeddedEngine implements Engine {
   readonly inspection: Inspection;
@@ -60,10 +71,13 @@ export class EmbeddedEngine implements Engine {
     this.files = parts.files;
   }
 
-  query(call: Call): Promise<Timed> {
+  query(call: Call, atTs?: Timestamp): Promise<Timed> {
     return this.admit(async () => {
-      const invocation = this.read(call, "query");
-      return "invocation" in invocation ? await this.runQuery(invocation.invocation) : invocation.refused;
+      const read = this.read(call, "query");
+      if ("refused" in read) return read.refused;
+      return atTs === undefined
+        ? await this.runQuery(read.invocation)
+        : await this.runQueryAt(read.invocation, atTs);
     });
   }
 
@@ -189,6 +203,15 @@ export class EmbeddedEngine implements Engine {
     const known = cache.current(query);
     if (known !== null) return this.timed(known.outcome);
     return await executor.read(async () => this.timed(await cache.readOnce(query)));
+  }
+
+  private runQueryAt(invocation: Invocation, ts: Timestamp): Promise<Timed> {
+    const { store, executor, runner, outcomes } = this.parts;
+    return executor.read(async () => {
+      const transaction = Transaction.at(store, Date.now(), ts);
+      if (transaction === null) return this.timed(outcomes.thrown(snapshotGone()));
+      return this.timed(outcomes.write(await runner.run(invocation, transaction)), ts);
+    });
   }
 
   private async mutate(

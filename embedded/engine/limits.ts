@@ -48,6 +48,9 @@ export const HOST_LIMITS = {
   clockResultAgeMaxMs: 5_000,
   concurrentScheduledJobsMax: 64,
   finishedJobKeptMs: 7 * 24 * 3_600_000,
+  /** How long, and over how many changed documents, earlier moments can be read. */
+  historyKeptMs: 30_000,
+  historyChangesMax: 20_000,
   sessionRequestKeptMs: 14 * 24 * 3_600_000,
   /** How long actions may keep the engine's thread to themselves without letting its event loop turn. */
   threadSilenceMaxMs: 5_000,

@@ -24,7 +24,7 @@ class EngineService {
     this.#engine = engine;
     this.#send = send;
     this.#handlers = {
-      query: (call) => engine.query(call),
+      query: (call, atTs) => engine.query(call, atTs),
       mutation: (call, session) => engine.mutation(call, session),
       action: (call) => engine.action(call),
       run: (call) => engine.run(call),

@@ -37,7 +37,7 @@ export type Refreshed = { ts: Timestamp; results: ReadonlyMap<number, QueryResul
 
 /** Each request by its method: its arguments and its answer. */
 export type Requests = {
-  query: { args: [Call]; answer: Outcome & { ts: Timestamp } };
+  query: { args: [Call, Timestamp | undefined]; answer: Outcome & { ts: Timestamp } };
   mutation: { args: [Call, SessionRequest | undefined]; answer: Outcome & { ts: Timestamp } };
   action: { args: [Call]; answer: Outcome };
   run: { args: [Call]; answer: Outcome };

@@ -87,8 +87,8 @@ export class SupervisedEngine implements Engine {
     return later.engine;
   }
 
-  query(call: Call): Promise<Timed> {
-    return this.#call(call, ALWAYS, (thread) => thread.request("query", [call]));
+  query(call: Call, atTs?: Timestamp): Promise<Timed> {
+    return this.#call(call, ALWAYS, (thread) => thread.request("query", [call, atTs]));
   }
 
   mutation(call: Call, session?: SessionRequest): Promise<Timed> {

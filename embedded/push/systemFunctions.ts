@@ -96,9 +96,9 @@ export class OperatorEngine implements Engine {
     this.#logs = parts.logs;
   }
 
-  async query(...[call]: Parameters<Engine["query"]>): ReturnType<Engine["query"]> {
+  async query(...[call, atTs]: Parameters<Engine["query"]>): ReturnType<Engine["query"]> {
     if (isSystemCall(call)) return { ...(await this.#answer(call)), ts: this.latestTs() };
-    return await this.#noted("query", call, () => this.#engine.query(call));
+    return await this.#noted("query", call, () => this.#engine.query(call, atTs));
   }
 
   async mutation(...given: Parameters<Engine["mutation"]>): ReturnType<Engine["mutation"]> {

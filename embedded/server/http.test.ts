@@ -80,13 +80,18 @@ describe("the official HTTP client", () => {
     await expect(client.query(whoami, {})).rejects.toThrow("Unauthenticated");
   });
 
-  test("reads several queries at one timestamp, and is refused when that has passed", async () => {
+  test("reads several queries at one timestamp, while commits go on, and refuses one that it can't read", async () => {
     const client = new ConvexHttpClient(host.url, { logger: false });
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    expect(await client.consistentQuery(list, {})).toEqual(await client.query(list, {}));
+    const { ts } = parsed(await post("/api/query_ts", {})) as { ts: string };
+    const before = await client.query(list, {});
     await client.mutation(add, { text: "newer" });
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    await expect(client.consistentQuery(list, {})).rejects.toThrow("SnapshotNotAvailable");
+    const at = (moment: string): ReturnType<typeof post> =>
+      post("/api/query_at_ts", { path: "notes:list", args: {}, ts: moment });
+    expect(parsed(await at(ts))).toMatchObject({ status: "success", value: before });
+    expect(await client.query(list, {})).not.toEqual(before);
+    const toCome = Buffer.alloc(8, 0x7f).toString("base64");
+    expect(parsed(await at(toCome))).toMatchObject({ code: "SnapshotNotAvailable" });
+    expect(parsed(await at("soon"))).toMatchObject({ code: "BadTimestamp" });
   });
 
   test("an admin calls internal functions and acts in a user's name; nobody else does", async () => {

@@ -25,7 +25,7 @@ import {
   type Reply,
 } from "./httpExchange.ts";
 import { parseJsonText } from "./json.ts";
-import { encodeTimestamp } from "./timestamps.ts";
+import { decodeTimestamp, encodeTimestamp } from "./timestamps.ts";
 
 /** Convex's limit of arguments, and room for the fields around them. */
 export const BODY_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024;
@@ -136,14 +136,12 @@ function decodeSegment(segment: string): string {
 /** Only the newest snapshot can be read, so an older timestamp is refused instead of answered from another. */
 async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Promise<Reply> {
   const request = await readJson(exchange, functionRequest.required({ ts: true }), BODY_BYTES_MAX);
+  const ts = decodeTimestamp(request.ts);
+  if (ts === undefined) throw new HttpProblem(400, "BadTimestamp", "ts must be a timestamp of /api/query_ts");
   return await answerCall(parts, exchange, request, async (call) => {
-    const outcome = await parts.engine.query(call);
-    if (encodeTimestamp(outcome.ts) === request.ts) return outcome;
-    throw new HttpProblem(
-      400,
-      "SnapshotNotAvailable",
-      "not supported by the embedded host: reading at a timestamp other than the newest; ask for a new one",
-    );
+    const outcome = await parts.engine.query(call, ts);
+    if (outcome.ts === ts || outcome.ok) return outcome;
+    throw new HttpProblem(400, "SnapshotNotAvailable", outcome.message);
   });
 }
 

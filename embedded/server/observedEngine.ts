@@ -16,7 +16,7 @@ export function observedEngine(engine: Engine, watch: Watch): Engine {
     return outcome;
   };
   return {
-    query: (call) => observe("query", call, engine.query(call)),
+    query: (call, atTs) => observe("query", call, engine.query(call, atTs)),
     mutation: (call, session) => observe("mutation", call, engine.mutation(call, session)),
     action: (call) => observe("action", call, engine.action(call)),
     run: (call) => observe("run", call, engine.run(call)),

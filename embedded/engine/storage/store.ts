@@ -2,6 +2,7 @@
 import { HOST_LIMITS } from "../limits.ts";
 import type { JsonObject } from "../values/json.ts";
 import { Catalog, indexKey, type Index, type Table } from "./catalog.ts";
+import { History } from "./history.ts";
 import { openAnswer, sealAnswer, sessionName, type Answer } from "./sealedAnswer.ts";
 import type { StorageFailure } from "./storageErrors.ts";
 import type { Database, Statement } from "./watchedDatabase.ts";
@@ -104,6 +105,7 @@ export class Store {
   readonly catalog: Catalog;
   private readonly database: Database;
   private readonly statements: Statements;
+  readonly history: History;
   private committedTs: bigint;
   private issuedTs: bigint;
   private lastCreationTime: number;
@@ -116,6 +118,7 @@ export class Store {
     this.statements = prepareStatements(database);
     this.committedTs = BigInt(this.meta("commitTs") ?? "0");
     this.issuedTs = this.committedTs;
+    this.history = new History(this.committedTs);
     this.lastCreationTime = Number(this.meta("creationTime") ?? "0");
   }
 
@@ -141,11 +144,13 @@ export class Store {
     }
     this.database.exec("COMMIT");
     this.committedTs = this.issuedTs;
+    this.history.commit();
   }
 
   rollback(): void {
     // A failed disk takes no more statements; the next start undoes what is not committed.
     if (this.failure !== null) return;
+    this.history.rollback();
     if (this.database.isTransaction) this.database.exec("ROLLBACK");
     this.issuedTs = this.committedTs;
     this.catalog.reload();

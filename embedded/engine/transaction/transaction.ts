@@ -34,10 +34,19 @@ export class Transaction {
   readonly overlay = new Overlay();
   private usesCommitTs = false;
 
-  constructor(store: Store, nowMs: number) {
+  constructor(store: Store, nowMs: number, snapshotTs: bigint = store.newestTs()) {
     this.store = store;
     this.nowMs = nowMs;
-    this.snapshotTs = store.newestTs();
+    this.snapshotTs = snapshotTs;
+  }
+
+  /** A view of an earlier moment, for reading only; null when that is too long ago. */
+  static at(store: Store, nowMs: number, ts: bigint): Transaction | null {
+    const changes = ts > store.latestTs() ? null : store.history.after(ts);
+    if (changes === null) return null;
+    const transaction = new Transaction(store, nowMs, ts);
+    for (const { table, raw, before } of changes) transaction.overlay.write(table, raw, null, before);
+    return transaction;
   }
 
   /** The table as functions of a component name it. */
@@ -190,6 +199,7 @@ export class Transaction {
   /** Hands every change to the store, with the commit's timestamp in its place. */
   applyTo(ts: bigint, touched: Touched): void {
     for (const { table, raw, committed, current } of this.overlay.changes()) {
+      this.store.history.note(ts, { table, raw, before: committed });
       if (current === null) {
         this.store.apply({ table, raw, before: committed, after: null }, null, touched);
         continue;
