@@ -10,11 +10,30 @@ import { tombstoneOf } from "../access/lifecycle.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import { CASCADE } from "./cascade.ts";
 
-/** Removes rows of the first table that has some; the tombstone gets its date when no table has any. */
-async function removeSome(ctx: MutationCtx, tombstone: Doc<"closedOrganizations">): Promise<void> {
+/** When a removal is tried again that could not go on. */
+const RETRY_MS = 24 * 60 * 60 * 1000;
+
+/** Removes rows of the first table that has some. Answers whether there were any. */
+async function removeSome(ctx: MutationCtx, orgId: string): Promise<boolean> {
+  for (const [, remove] of CASCADE) if ((await remove(ctx, orgId)) > 0) return true;
+  return false;
+}
+
+/**
+ * One step; the tombstone gets its date when no table has rows any more. A step that fails, as on a ledger whose
+ * closing is damaged, is put off for a day, so that no organisation holds up the others.
+ */
+async function step(ctx: MutationCtx, tombstone: Doc<"closedOrganizations">): Promise<void> {
   const { orgId, _id, _creationTime, ...row } = tombstone;
-  for (const [, remove] of CASCADE) if ((await remove(ctx, orgId)) > 0) return;
-  await tenantWriter(ctx, orgId).replace("closedOrganizations", tombstone, { ...row, removedAt: Date.now() });
+  const tenant = tenantWriter(ctx, orgId);
+  try {
+    if (await removeSome(ctx, orgId)) return;
+    await tenant.replace("closedOrganizations", tombstone, { ...row, removedAt: Date.now() });
+  } catch (error) {
+    console.error(`the removal of ${orgId} is put off: ${String(error)}`);
+    const removeAfter = Date.now() + RETRY_MS;
+    await tenant.replace("closedOrganizations", tombstone, { ...row, removeAfter });
+  }
 }
 
 /** One step for the organisation whose time came first; schedules the next while there is one. */
@@ -29,7 +48,7 @@ export const next = internalMutation({
       )
       .first();
     if (due === null) return null;
-    await removeSome(ctx, due);
+    await step(ctx, due);
     await ctx.scheduler.runAfter(0, internal.workers.closing.next, {});
     return null;
   },

@@ -124,6 +124,30 @@ test("the removal waits for thirty days, and nothing is rebuilt after it", async
   await expect(again).rejects.toThrow("a closed organisation is not rebuilt");
 });
 
+test("an organisation whose closing is damaged is put off, and holds up no other", async () => {
+  const backend = openTestBackend();
+  const closed: string[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    const { orgId, owner } = await foundOrganization(backend);
+    const closing = await freshly(backend, owner, orgId);
+    committed(
+      await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }),
+    );
+    closed.push(orgId);
+  }
+  const [damaged = "", sound = ""] = closed;
+  await inComponent(backend, "events", async (db) => {
+    const events = (await db.query("events").collect()) as { _id: string; orgId: string; type: string }[];
+    const last = events.find((row) => row.orgId === damaged && row.type === "organization.closed");
+    if (last !== undefined) await db.patch(last._id, { type: "organization.renamed" });
+  });
+  expect(await backend.operator.mutation(internal.workers.closing.removeNow, { orgId: damaged })).toBe(true);
+  await removeAll(backend, sound);
+  const { status, removeAfter } = await statusOf(backend, damaged);
+  expect(status).toBe("closed");
+  expect(removeAfter).toBeGreaterThan(Date.now());
+});
+
 test("INV-05 receipts of an organisation that is open are out of the removal's reach", async () => {
   const backend = openTestBackend();
   const { orgId } = await foundOrganization(backend);

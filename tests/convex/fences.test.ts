@@ -63,6 +63,13 @@ describe("inventory", () => {
   });
 });
 
+test("A15 a claim of a megabyte names no organisation", async () => {
+  const backend = openTestBackend();
+  const { owner } = await foundOrganization(backend);
+  const client = await backend.as({ subject: owner.subject, orgId: "x".repeat(1_048_576) });
+  expect((await refusalOf(client.query(projections.organizations.current, {}))).code).toBe("NO_ACTIVE_ORG");
+});
+
 describe("the ways in", () => {
   const sources = import.meta.glob<string>(
     [
