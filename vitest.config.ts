@@ -4,6 +4,8 @@ const shared = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
+    // Many tests wait for processes and clocks, so two files at once use a machine of two cores better than one.
+    maxWorkers: 2,
     projects: [
       {
         test: {
