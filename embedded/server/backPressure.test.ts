@@ -145,6 +145,13 @@ describe("a token that expires on an open socket", () => {
     client.send({ type: "Authenticate", baseVersion, tokenType: "User", value });
   }
 
+  /** The host has taken in what the client said of itself: no clock may run ahead of that. */
+  async function untilIdentity(client: RawClient, version: number): Promise<void> {
+    let last = await client.nextOf("Transition");
+    while ((last["endVersion"] as { identity: number }).identity !== version)
+      last = await client.nextOf("Transition");
+  }
+
   test("ends the session with an AuthError of that identity, though nothing happens", async () => {
     const client = await connect();
     await signIn(client, 0, 120_000);
@@ -163,9 +170,7 @@ describe("a token that expires on an open socket", () => {
     client.subscribe(0, 0, "notes:whoami", {});
     await client.nextOf("Transition");
     await signIn(client, 1, 600_000);
-    let last = await client.nextOf("Transition");
-    while ((last["endVersion"] as { identity: number }).identity !== 2)
-      last = await client.nextOf("Transition");
+    await untilIdentity(client, 2);
     await vi.advanceTimersByTimeAsync(300_000);
     client.mutate(0, "notes:add", { text: "still here" });
     expect(await client.nextOf("MutationResponse")).toMatchObject({ success: true });
@@ -174,7 +179,9 @@ describe("a token that expires on an open socket", () => {
   test("ends nothing when the client has signed out", async () => {
     const client = await connect();
     await signIn(client, 0, 60_000);
+    client.subscribe(0, 0, "notes:whoami", {});
     client.send({ type: "Authenticate", baseVersion: 1, tokenType: "None" });
+    await untilIdentity(client, 2);
     await vi.advanceTimersByTimeAsync(100_000);
     client.mutate(0, "notes:add", { text: "still here" });
     expect(await client.nextOf("MutationResponse")).toMatchObject({ success: true });
