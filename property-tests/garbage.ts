@@ -54,6 +54,7 @@ const WEIRD: readonly unknown[] = [
   "XXXX",
 ];
 
+/** Names that Convex lets through to a function: it refuses an empty one itself. */
 const UNKNOWN_KEYS: readonly string[] = [
   "orgId",
   "actor",
@@ -66,7 +67,7 @@ const UNKNOWN_KEYS: readonly string[] = [
   "constructor",
   "hasOwnProperty",
   "__proto__",
-  "",
+  " ",
   "name with spaces",
   "<script>",
   "k".repeat(200),
