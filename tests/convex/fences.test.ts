@@ -6,6 +6,7 @@ import { POLICY } from "../../convex/access/policy.ts";
 import { CATALOGUE } from "../../convex/events/catalogue/catalogue.ts";
 import { FUNCTION_NAMES } from "../contract/access.ts";
 import { readLedger } from "../contract/ledger.ts";
+import { publicFunctions } from "../support/inventory.ts";
 import {
   codeOf,
   committed,
@@ -22,27 +23,6 @@ import { openTestBackend, type TestBackend } from "../support/testBackend.ts";
 const { commands, projections } = api;
 
 type Exported = { isQuery?: boolean; isMutation?: boolean; isAction?: boolean; isPublic?: boolean };
-
-/** `dir/module:function` of every public function in the folder. */
-async function publicFunctions(): Promise<string[]> {
-  const modules = import.meta.glob([
-    "../../convex/**/*.ts",
-    "!../../convex/**/*.test.ts",
-    "!../../convex/**/*.config.ts",
-    "!../../convex/_generated/**",
-    "!../../convex/events/**",
-  ]);
-  const names: string[] = [];
-  for (const [path, load] of Object.entries(modules)) {
-    const exported = (await load()) as Record<string, Exported | undefined>;
-    const module = path.slice("../../convex/".length, -".ts".length);
-    for (const [name, value] of Object.entries(exported)) {
-      const isFunction = value?.isQuery ?? value?.isMutation ?? value?.isAction ?? false;
-      if (isFunction && value?.isPublic === true) names.push(`${module}:${name}`);
-    }
-  }
-  return names.sort();
-}
 
 /** Changes an organisation's status behind the corridor's back, as no product function does yet. */
 async function setStatus(backend: TestBackend, orgId: string, status: "frozen" | "closed"): Promise<void> {

@@ -1,0 +1,157 @@
+/**
+ * A call on the test library inside a transaction that is taken back whatever comes of it: thousands of cells share
+ * one world, and what a call did is looked at before it is undone. Also what the call read, which Convex counts.
+ */
+import { makeFunctionReference } from "convex/server";
+import { expect } from "vitest";
+import { components, internal } from "../../convex/_generated/api.js";
+import type { MutationCtx } from "../../convex/_generated/server.js";
+import { CODES, type Code } from "../../convex/access/errors.ts";
+import schema from "../../convex/schema.ts";
+import { sha256Noble, toHex } from "../../ledger/hash.ts";
+import { createVerifier } from "../../ledger/verify.ts";
+import type { Client } from "../support/backend.ts";
+import type { Args, Situation } from "./fixtures.ts";
+import { CANARY, type World } from "./world.ts";
+
+export type Answer = { ok: true; value: unknown } | { ok: false; code: Code; refusal: object };
+
+/** Runs in one transaction as this client, and takes it back. */
+export async function rehearse<T>(client: Client, run: (ctx: MutationCtx) => Promise<T>): Promise<T> {
+  // The test library takes a function where clients take a reference.
+  const accessor = client as unknown as {
+    mutation(run: (ctx: MutationCtx) => Promise<never>): Promise<never>;
+  };
+  const undo = new Error("taken back");
+  let done: { value: T } | undefined;
+  try {
+    await accessor.mutation(async (ctx) => {
+      done = { value: await run(ctx) };
+      throw undo;
+    });
+  } catch (error) {
+    if (error !== undo) throw error;
+  }
+  if (done === undefined) throw new Error("nothing was rehearsed");
+  return done.value;
+}
+
+function answerOf(refusal: object): Answer {
+  const code = CODES.find((known) => "code" in refusal && refusal.code === known);
+  if (code === undefined) throw new Error(`an answer without a code of the set: ${JSON.stringify(refusal)}`);
+  return { ok: false, code, refusal };
+}
+
+/** Calls a function of the corridor or a view. Whatever else it throws than a refusal is thrown. */
+export async function ask(ctx: MutationCtx, name: string, args: Args): Promise<Answer> {
+  if (name.startsWith("commands/")) {
+    const reference = makeFunctionReference<"mutation", Args, { status: string }>(name);
+    const response = await ctx.runMutation(reference, args);
+    return response.status === "rejected" ? answerOf(response) : { ok: true, value: response };
+  }
+  const reference = makeFunctionReference<"query", Args, unknown>(name);
+  try {
+    return { ok: true, value: await ctx.runQuery(reference, args) };
+  } catch (error) {
+    if (!(error instanceof Error && "data" in error)) throw error;
+    const { data } = error;
+    return answerOf((typeof data === "string" ? JSON.parse(data) : data) as object);
+  }
+}
+
+async function organizationRow(ctx: MutationCtx, orgId: string): Promise<{ _id: never }> {
+  const row = await ctx.db
+    .query("organizations")
+    .withIndex("by_orgId", (q) => q.eq("orgId", orgId))
+    .unique();
+  return row as unknown as { _id: never };
+}
+
+/** Brings the world's organisation into a situation; `frozenByOwner` needs an owner to call. */
+export async function bringInto(ctx: MutationCtx, { orgId }: World, situation: Situation): Promise<void> {
+  switch (situation) {
+    case "active":
+      return;
+    case "frozenByOwner": {
+      const frozen = await ask(ctx, "commands/organizations:freeze", {
+        reason: "other",
+        idempotencyKey: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+      });
+      expect(frozen).toMatchObject({ ok: true });
+      return;
+    }
+    case "frozenByOperator":
+      await ctx.runMutation(internal.operator.organizations.freeze, { orgId, reason: "other" });
+      return;
+    case "frozenByIntegrity":
+      await ctx.db.insert("integrityFreezes", { orgId, at: Date.now(), seq: 1, kind: "altered" });
+      return;
+    case "closed": {
+      const { _id } = await organizationRow(ctx, orgId);
+      await ctx.db.patch("organizations", _id, { status: "closed" });
+      return;
+    }
+  }
+}
+
+/** Everything that a refused call must leave as it was. */
+export type Observation = {
+  /** Each organisation's events, as types in their order, and the newest hash. */
+  chains: Readonly<Record<string, { types: readonly string[]; head: string }>>;
+  /** SHA-256 over every row of every table but the security log, which refusals do write. */
+  rows: string;
+  jobs: number;
+};
+
+const PAGE = 200;
+
+async function chainOf(ctx: MutationCtx, orgId: string): Promise<{ types: readonly string[]; head: string }> {
+  const verifier = createVerifier({ orgId, sha256: sha256Noble });
+  const types: string[] = [];
+  let [afterSeq, head] = [0, ""];
+  for (;;) {
+    const page = await ctx.runQuery(components.events.read.range, { orgId, afterSeq, limit: PAGE });
+    for (const entry of page.entries) {
+      verifier.push(entry);
+      types.push((JSON.parse(entry.text) as { type: string }).type);
+      head = entry.hash;
+    }
+    afterSeq = page.nextAfterSeq;
+    if (page.isDone) break;
+  }
+  expect([orgId, verifier.finish().damage]).toEqual([orgId, undefined]);
+  return { types, head };
+}
+
+const OBSERVED = (Object.keys(schema.tables) as (keyof typeof schema.tables)[]).filter(
+  (table) => table !== "securityLog",
+);
+
+/** Looks at all organisations. Fails the test where a chain does not verify. */
+export async function observe(ctx: MutationCtx): Promise<Observation> {
+  const chains: [string, { types: readonly string[]; head: string }][] = [];
+  let orgId: string | null = null;
+  for (;;) {
+    orgId = await ctx.runQuery(components.events.check.nextOrganization, { after: orgId });
+    if (orgId === null) break;
+    chains.push([orgId, await chainOf(ctx, orgId)]);
+  }
+  const tables: unknown[] = [];
+  for (const table of OBSERVED) tables.push(await ctx.db.query(table).collect());
+  const rows = toHex(sha256Noble(new TextEncoder().encode(JSON.stringify(tables))));
+  const jobs = (await ctx.db.system.query("_scheduled_functions").collect()).length;
+  return { chains: Object.fromEntries(chains), rows, jobs };
+}
+
+/** The types of the events that came between two observations, over all organisations. */
+export function appended(before: Observation, after: Observation): string[] {
+  return Object.entries(after.chains).flatMap(([orgId, { types }]) =>
+    types.slice(before.chains[orgId]?.types.length ?? 0),
+  );
+}
+
+/** The post-conditions of every refused call: nothing happened, and its answer tells nothing. */
+export function expectNothingHappened(before: Observation, after: Observation, refusal: object): void {
+  expect(after).toEqual(before);
+  expect(JSON.stringify(refusal)).not.toContain(CANARY);
+}

@@ -1,0 +1,187 @@
+/**
+ * The people and things that the matrix speaks about: one organisation with every kind of member and a booking in
+ * every state and hand, and another organisation beside it. Names hold canaries, which no refusal may show.
+ */
+import { api } from "../../convex/_generated/api.js";
+import type { Role } from "../../ledger/event.ts";
+import type { Backend, Client } from "../support/backend.ts";
+import {
+  committed,
+  foundOrganization,
+  freshly,
+  HOUR_MS,
+  join,
+  key,
+  newSubject,
+  type Actor,
+} from "../support/scene.ts";
+
+const { commands } = api;
+
+export const CANARY = "CANARY";
+
+/** How long after its booking is made a booking begins that nobody comes to. */
+const BEGINS_AFTER_MS = 2_000;
+
+/** Whose a booking is. */
+export const HOLDERS_OF_ALL = ["staff", "freelancer", "nobody"] as const;
+export type Holder = (typeof HOLDERS_OF_ALL)[number];
+
+/** `begun`: confirmed, and its time has come. */
+const STAGES = ["requested", "confirmed", "begun", "inProgress"] as const;
+export type Stage = (typeof STAGES)[number];
+
+const MEMBERS = {
+  secondOwner: "owner",
+  manager: "manager",
+  peer: "manager",
+  staff: "staff",
+  colleague: "staff",
+  freelancer: "freelancer",
+  guest: "guest",
+  auditor: "auditor",
+  secondAuditor: "auditor",
+  removed: "staff",
+  suspendedOwner: "owner",
+  suspendedManager: "manager",
+  suspendedStaff: "staff",
+  suspendedAuditor: "auditor",
+} as const satisfies Record<string, Role>;
+
+export type Name = "owner" | keyof typeof MEMBERS;
+export type Person = Pick<Actor, "userId" | "subject">;
+
+/** An organisation's own things. */
+type Things = { orgId: string; owner: Person; serviceId: string; bookingId: string; openInvitation: string };
+
+export type World = {
+  backend: Backend;
+  orgId: string;
+  people: Readonly<Record<Name, Person>>;
+  serviceId: string;
+  bookings: Readonly<Record<Stage, Readonly<Record<Holder, string>>>>;
+  openInvitation: string;
+  usedInvitation: string;
+  /** A provider's organisation that means this one, and one that means none. */
+  linkedProviderOrgId: string;
+  unlinkedProviderOrgId: string;
+  /** The other organisation. It has one owner and nobody else. */
+  other: Things;
+  /** Somebody without any organisation. */
+  stranger: string;
+};
+
+async function define(client: Client): Promise<string> {
+  const args = { name: `${CANARY}-service`, durationMinutes: 60, priceMinor: 5000, idempotencyKey: key() };
+  return committed(await client.mutation(commands.services.define, args)).result.serviceId;
+}
+
+async function invitation(client: Client): Promise<string> {
+  const invited = committed(
+    await client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }),
+  );
+  return invited.result.invitationToken ?? "";
+}
+
+async function request(
+  client: Client,
+  serviceId: string,
+  startsAt: number,
+  assigneeId: string | undefined,
+): Promise<string> {
+  const requested = await client.mutation(commands.bookings.request, {
+    serviceId,
+    startsAt,
+    ...(assigneeId === undefined ? {} : { assigneeId }),
+    idempotencyKey: key(),
+  });
+  return committed(requested).result.bookingId;
+}
+
+type Hands = Readonly<Record<Holder, string | undefined>>;
+
+/** Bookings in every hand, one stage after another; those of a stage begin at the same hour. */
+async function bookEverything(client: Client, serviceId: string, hands: Hands): Promise<World["bookings"]> {
+  const { confirm, start } = commands.bookings;
+  const now = Date.now();
+  const startsAt = {
+    requested: now + 24 * HOUR_MS,
+    confirmed: now + 48 * HOUR_MS,
+    begun: 0,
+    inProgress: now + 72 * HOUR_MS,
+  };
+  const made: [Stage, Record<Holder, string>][] = [];
+  for (const stage of STAGES) {
+    const ofStage: [Holder, string][] = [];
+    for (const holder of HOLDERS_OF_ALL) {
+      // What is to begin soon is made late, so that a slow host is not overtaken by its time.
+      const at = stage === "begun" ? Date.now() + BEGINS_AFTER_MS : startsAt[stage];
+      const bookingId = await request(client, serviceId, at, hands[holder]);
+      ofStage.push([holder, bookingId]);
+      if (stage === "requested") continue;
+      committed(await client.mutation(confirm, { bookingId, idempotencyKey: key() }));
+      if (stage !== "inProgress") continue;
+      committed(await client.mutation(start, { bookingId, idempotencyKey: key() }));
+    }
+    made.push([stage, Object.fromEntries(ofStage) as Record<Holder, string>]);
+  }
+  return Object.fromEntries(made) as World["bookings"];
+}
+
+async function otherOrganization(backend: Backend): Promise<Things> {
+  const { orgId, owner } = await foundOrganization(backend, `${CANARY}-other`);
+  const serviceId = await define(owner.client);
+  const bookingId = await request(owner.client, serviceId, Date.now() + 24 * HOUR_MS, owner.userId);
+  return { orgId, owner, serviceId, bookingId, openInvitation: await invitation(owner.client) };
+}
+
+async function gather(
+  backend: Backend,
+  orgId: string,
+  owner: Client,
+): Promise<Record<keyof typeof MEMBERS, Person>> {
+  const joined: [string, Person][] = [];
+  for (const [name, role] of Object.entries(MEMBERS)) {
+    const { userId, subject } = await join(backend, orgId, owner, role);
+    joined.push([name, { userId, subject }]);
+    const args = { userId, idempotencyKey: key() };
+    if (name === "removed") committed(await owner.mutation(commands.members.remove, args));
+    if (name.startsWith("suspended")) committed(await owner.mutation(commands.members.suspend, args));
+  }
+  return Object.fromEntries(joined) as Record<keyof typeof MEMBERS, Person>;
+}
+
+/** Builds it; `waitUntil` lets the time come (milliseconds UTC), for the bookings that nobody comes to. */
+export async function buildWorld(
+  backend: Backend,
+  waitUntil: (time: number) => Promise<void>,
+): Promise<World> {
+  const { orgId, owner: founder } = await foundOrganization(backend, `${CANARY}-studio`);
+  const owner = await freshly(backend, founder, orgId);
+  const people = { owner: founder, ...(await gather(backend, orgId, owner)) };
+  const serviceId = await define(owner);
+  const openInvitation = await invitation(owner);
+  const usedInvitation = await invitation(owner);
+  const newcomer = await backend.as({ subject: newSubject("newcomer") });
+  const accepting = { invitationToken: usedInvitation, idempotencyKey: key() };
+  committed(await newcomer.mutation(commands.members.acceptInvitation, accepting));
+  const linkedProviderOrgId = `org_${newSubject("linked")}`;
+  const linking = await freshly(backend, founder, linkedProviderOrgId);
+  committed(await linking.mutation(commands.organizations.linkProvider, { idempotencyKey: key() }));
+  const hands = { staff: people.staff.userId, freelancer: people.freelancer.userId, nobody: undefined };
+  const world = {
+    backend,
+    orgId,
+    people,
+    serviceId,
+    openInvitation,
+    usedInvitation,
+    linkedProviderOrgId,
+    unlinkedProviderOrgId: `org_${newSubject("unlinked")}`,
+    other: await otherOrganization(backend),
+    stranger: newSubject("stranger"),
+    bookings: await bookEverything(owner, serviceId, hands),
+  };
+  await waitUntil(Date.now() + BEGINS_AFTER_MS);
+  return world;
+}
