@@ -3,8 +3,10 @@
  * one world, and what a call did is looked at before it is undone. Also what the call read, which Convex counts.
  */
 import { makeFunctionReference } from "convex/server";
+import { ulid } from "ulid";
 import { expect } from "vitest";
 import { components, internal } from "../../convex/_generated/api.js";
+import type { Doc } from "../../convex/_generated/dataModel.js";
 import type { MutationCtx } from "../../convex/_generated/server.js";
 import { CODES, type Code } from "../../convex/access/errors.ts";
 import schema from "../../convex/schema.ts";
@@ -59,27 +61,45 @@ export async function ask(ctx: MutationCtx, name: string, args: Args): Promise<A
   }
 }
 
-async function organizationRow(ctx: MutationCtx, orgId: string): Promise<{ _id: never }> {
+async function organizationRow(ctx: MutationCtx, orgId: string): Promise<Doc<"organizations">> {
   const row = await ctx.db
     .query("organizations")
     .withIndex("by_orgId", (q) => q.eq("orgId", orgId))
     .unique();
-  return row as unknown as { _id: never };
+  if (row === null) throw new Error("the world has no organisation");
+  return row;
 }
 
-/** Brings the world's organisation into a situation; `frozenByOwner` needs an owner to call. */
-export async function bringInto(ctx: MutationCtx, { orgId }: World, situation: Situation): Promise<void> {
+/** What an owner's command does, whoever calls in this transaction. */
+async function freezeAsOwner(ctx: MutationCtx, { orgId, people }: World): Promise<void> {
+  const { _id, version } = await organizationRow(ctx, orgId);
+  await ctx.runMutation(components.events.append.append, {
+    orgId,
+    actor: { kind: "user", id: people.secondOwner.userId, role: "owner" },
+    source: { kind: "command", name: "organizations.freeze", key: ulid(), policy: "0".repeat(16) },
+    correlationId: "cor_1",
+    events: [
+      {
+        stream: `organization/${orgId}`,
+        expectedStreamVersion: version,
+        type: "organization.frozen",
+        typeVersion: 1,
+        data: { reason: "other" },
+      },
+    ],
+  });
+  await ctx.db.patch("organizations", _id, { status: "frozen", frozenBy: "owner", version: version + 1 });
+}
+
+/** Brings the world's organisation into a situation. */
+export async function bringInto(ctx: MutationCtx, world: World, situation: Situation): Promise<void> {
+  const { orgId } = world;
   switch (situation) {
     case "active":
       return;
-    case "frozenByOwner": {
-      const frozen = await ask(ctx, "commands/organizations:freeze", {
-        reason: "other",
-        idempotencyKey: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-      });
-      expect(frozen).toMatchObject({ ok: true });
+    case "frozenByOwner":
+      await freezeAsOwner(ctx, world);
       return;
-    }
     case "frozenByOperator":
       await ctx.runMutation(internal.operator.organizations.freeze, { orgId, reason: "other" });
       return;
@@ -97,7 +117,7 @@ export async function bringInto(ctx: MutationCtx, { orgId }: World, situation: S
 /** Everything that a refused call must leave as it was. */
 export type Observation = {
   /** Each organisation's events, as types in their order, and the newest hash. */
-  chains: Readonly<Record<string, { types: readonly string[]; head: string }>>;
+  chains: Readonly<Record<string, Chain>>;
   /** SHA-256 over every row of every table but the security log, which refusals do write. */
   rows: string;
   jobs: number;
@@ -105,22 +125,35 @@ export type Observation = {
 
 const PAGE = 200;
 
-async function chainOf(ctx: MutationCtx, orgId: string): Promise<{ types: readonly string[]; head: string }> {
-  const verifier = createVerifier({ orgId, sha256: sha256Noble });
-  const types: string[] = [];
-  let [afterSeq, head] = [0, ""];
+type Entry = { text: string; hash: string };
+type Chain = { types: readonly string[]; head: string };
+
+async function entriesOf(ctx: MutationCtx, orgId: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let afterSeq = 0;
   for (;;) {
     const page = await ctx.runQuery(components.events.read.range, { orgId, afterSeq, limit: PAGE });
-    for (const entry of page.entries) {
-      verifier.push(entry);
-      types.push((JSON.parse(entry.text) as { type: string }).type);
-      head = entry.hash;
-    }
+    entries.push(...page.entries);
     afterSeq = page.nextAfterSeq;
-    if (page.isDone) break;
+    if (page.isDone) return entries;
   }
+}
+
+/** Each organisation's chain as it was first seen and verified: one that is still the same needs no second time. */
+const verified = new Map<string, { entries: string; chain: Chain }>();
+
+async function chainOf(ctx: MutationCtx, orgId: string): Promise<Chain> {
+  const list = await entriesOf(ctx, orgId);
+  const entries = JSON.stringify(list);
+  const known = verified.get(orgId);
+  if (known?.entries === entries) return known.chain;
+  const verifier = createVerifier({ orgId, sha256: sha256Noble });
+  for (const entry of list) verifier.push(entry);
   expect([orgId, verifier.finish().damage]).toEqual([orgId, undefined]);
-  return { types, head };
+  const types = list.map(({ text }) => (JSON.parse(text) as { type: string }).type);
+  const chain = { types, head: list.at(-1)?.hash ?? "" };
+  if (known === undefined) verified.set(orgId, { entries, chain });
+  return chain;
 }
 
 const OBSERVED = (Object.keys(schema.tables) as (keyof typeof schema.tables)[]).filter(
@@ -129,7 +162,7 @@ const OBSERVED = (Object.keys(schema.tables) as (keyof typeof schema.tables)[]).
 
 /** Looks at all organisations. Fails the test where a chain does not verify. */
 export async function observe(ctx: MutationCtx): Promise<Observation> {
-  const chains: [string, { types: readonly string[]; head: string }][] = [];
+  const chains: [string, Chain][] = [];
   let orgId: string | null = null;
   for (;;) {
     orgId = await ctx.runQuery(components.events.check.nextOrganization, { after: orgId });
