@@ -89,6 +89,7 @@ describe("the ways in", () => {
       "access/directory.ts",
       "access/tenantDb.ts",
       "workers/closing.ts",
+      "workers/orphans.ts",
     ]);
   });
 });

@@ -52,7 +52,14 @@ export type Name = "owner" | keyof typeof MEMBERS;
 export type Person = Pick<Actor, "userId" | "subject">;
 
 /** An organisation's own things. */
-type Things = { orgId: string; owner: Person; serviceId: string; bookingId: string; openInvitation: string };
+type Things = {
+  orgId: string;
+  owner: Person;
+  serviceId: string;
+  bookingId: string;
+  openInvitation: string;
+  linkedProviderOrgId: string;
+};
 
 export type World = {
   backend: Backend;
@@ -128,11 +135,21 @@ async function bookEverything(client: Client, serviceId: string, hands: Hands): 
   return Object.fromEntries(made) as World["bookings"];
 }
 
+/** Makes a provider's organisation mean the one that its owner has chosen. */
+async function linkProvider(backend: Backend, owner: Actor): Promise<string> {
+  const providerOrgId = `org_${newSubject("linked")}`;
+  const linking = await freshly(backend, owner, providerOrgId);
+  committed(await linking.mutation(commands.organizations.linkProvider, { idempotencyKey: key() }));
+  return providerOrgId;
+}
+
 async function otherOrganization(backend: Backend): Promise<Things> {
   const { orgId, owner } = await foundOrganization(backend, `${CANARY}-other`);
   const serviceId = await define(owner.client);
   const bookingId = await request(owner.client, serviceId, Date.now() + 24 * HOUR_MS, owner.userId);
-  return { orgId, owner, serviceId, bookingId, openInvitation: await invitation(owner.client) };
+  const openInvitation = await invitation(owner.client);
+  const linkedProviderOrgId = await linkProvider(backend, owner);
+  return { orgId, owner, serviceId, bookingId, openInvitation, linkedProviderOrgId };
 }
 
 async function gather(
@@ -165,9 +182,6 @@ export async function buildWorld(
   const newcomer = await backend.as({ subject: newSubject("newcomer") });
   const accepting = { invitationToken: usedInvitation, idempotencyKey: key() };
   committed(await newcomer.mutation(commands.members.acceptInvitation, accepting));
-  const linkedProviderOrgId = `org_${newSubject("linked")}`;
-  const linking = await freshly(backend, founder, linkedProviderOrgId);
-  committed(await linking.mutation(commands.organizations.linkProvider, { idempotencyKey: key() }));
   const hands = { staff: people.staff.userId, freelancer: people.freelancer.userId, nobody: undefined };
   const world = {
     backend,
@@ -176,7 +190,7 @@ export async function buildWorld(
     serviceId,
     openInvitation,
     usedInvitation,
-    linkedProviderOrgId,
+    linkedProviderOrgId: await linkProvider(backend, founder),
     unlinkedProviderOrgId: `org_${newSubject("unlinked")}`,
     other: await otherOrganization(backend),
     stranger: newSubject("stranger"),
