@@ -63,6 +63,7 @@ import type * as workers_cascade from "../workers/cascade.js";
 import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
 import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
+import type * as workers_orphans from "../workers/orphans.js";
 
 import type {
   ApiFromModules,
@@ -126,6 +127,7 @@ declare const fullApi: ApiFromModules<{
   "workers/closing": typeof workers_closing;
   "workers/integrity": typeof workers_integrity;
   "workers/ledgerCheck": typeof workers_ledgerCheck;
+  "workers/orphans": typeof workers_orphans;
 }>;
 
 /**

@@ -13,11 +13,13 @@ import { checkPage, organizationAfter } from "./ledgerCheck.ts";
 
 const position = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
 
-/** Begins a round, or goes on with the organisation after one. */
+/** Begins a round, and the search for orphaned rows with it, or goes on with the organisation after one. */
 export const next = internalMutation({
   args: { after: v.optional(v.string()) },
   returns: v.null(),
   handler: async (ctx, { after }) => {
+    if (after === undefined)
+      await ctx.scheduler.runAfter(0, internal.workers.orphans.step, { inRound: true });
     const orgId = await organizationAfter(ctx, after ?? null);
     if (orgId !== null)
       await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });

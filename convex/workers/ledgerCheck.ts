@@ -21,6 +21,19 @@ export async function organizationAfter(
   return await ctx.runQuery(components.events.check.nextOrganization, { after });
 }
 
+/** The sequence of an organisation's newest event; 0 when it has none. */
+export async function headSeq(ctx: Pick<MutationCtx, "runQuery">, orgId: string): Promise<number> {
+  return (await ctx.runQuery(components.events.read.head, { orgId }))?.seq ?? 0;
+}
+
+/** Whether an idempotency key has its receipt. */
+export async function hasReceipt(
+  ctx: Pick<MutationCtx, "runQuery">,
+  of: { orgId: string; actorId: string; command: string; key: string },
+): Promise<boolean> {
+  return (await ctx.runQuery(components.events.read.receipt, of)) !== null;
+}
+
 /** Removes up to 200 receipts of a closed organisation; returns how many. */
 export async function removeReceipts(ctx: Pick<MutationCtx, "runMutation">, orgId: string): Promise<number> {
   return await ctx.runMutation(components.events.receipts.removeOfClosed, { orgId });

@@ -1,0 +1,118 @@
+/**
+ * R20 on the embedded host: every refused cell of the authorisation matrix and every allowed one of a query over
+ * HTTP, one allowed call of each command on a world of its own, and one cell of each kind per row over the WebSocket.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { ConvexClient } from "convex/browser";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { api, internal } from "../../convex/_generated/api.js";
+import { argumentsOf, fixtureOf } from "../matrix/fixtures.ts";
+import { callOverHttp, codeOfCall, tokenFor } from "../matrix/hostCalls.ts";
+import { COLUMNS, parseMatrix, type Column, type MatrixRow } from "../matrix/table.ts";
+import { buildWorld, type World } from "../matrix/world.ts";
+import { openHostBackend, type HostBackend } from "../support/hostBackend.ts";
+import { committed, freshly, key } from "../support/scene.ts";
+
+const { rows } = parseMatrix(
+  readFileSync(path.join(import.meta.dirname, "../authorization-matrix.md"), "utf8"),
+);
+
+let backend: HostBackend;
+let world: World;
+
+async function until(time: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, time - Date.now()));
+}
+
+beforeAll(async () => {
+  backend = await openHostBackend({ DAYBOOK_AUTH_TIME_CLAIM: "daybook_auth_time" });
+  world = await buildWorld(backend, until);
+});
+afterAll(async () => {
+  await backend.close();
+});
+
+type Wanted = { column: Column; expected: string };
+
+function cellsOf(row: MatrixRow): Wanted[] {
+  return COLUMNS.flatMap((column) => {
+    const cell = row.cells[column];
+    if (cell.kind === "n/a") return [];
+    return [{ column, expected: cell.kind === "allowed" ? "ok" : cell.code }];
+  });
+}
+
+/** The cells that leave the world as it is: refusals, and what a query answers. */
+function harmless(row: MatrixRow): Wanted[] {
+  return cellsOf(row).filter(({ expected }) => expected !== "ok" || row.name.startsWith("projections/"));
+}
+
+/** The digests of both organisations' read models, each with its ledger's length. */
+async function digests(): Promise<unknown[]> {
+  const of = [world.orgId, world.other.orgId].map((orgId) =>
+    backend.operator.query(internal.projections.rebuild.digest, { orgId }),
+  );
+  return await Promise.all(of);
+}
+
+describe("over HTTP", () => {
+  test("every refused cell is refused with its code and changes nothing, every query answers whom it may", async () => {
+    const before = await digests();
+    let calls = 0;
+    for (const row of rows) {
+      for (const { column, expected } of harmless(row)) {
+        const code = await callOverHttp(backend, world, row.name, column);
+        expect([row.name, column, code]).toEqual([row.name, column, expected]);
+        calls += 1;
+      }
+    }
+    expect(await digests()).toEqual(before);
+    console.info(`matrix over HTTP: ${calls} cells`);
+  });
+});
+
+/** One cell of each kind: the first that is allowed, and the first of each code. */
+function oneOfEachKind(row: MatrixRow): Wanted[] {
+  return cellsOf(row).filter(
+    ({ expected }, index, all) => all.findIndex((each) => each.expected === expected) === index,
+  );
+}
+
+describe("over the WebSocket", () => {
+  test("one cell of each kind per row that leaves the world as it is", async () => {
+    const before = await digests();
+    let calls = 0;
+    for (const row of rows) {
+      for (const { column, expected } of oneOfEachKind(row)) {
+        if (expected === "ok" && row.name.startsWith("commands/")) continue;
+        const token = await tokenFor(backend, world, row.name, column);
+        const client = new ConvexClient(backend.host.url, { logger: false });
+        if (token !== undefined) client.setAuth(() => Promise.resolve(token));
+        const args = argumentsOf(row.name, fixtureOf(row.name), world, column);
+        const code = await codeOfCall(client, row.name, args);
+        await client.close();
+        expect([row.name, column, code]).toEqual([row.name, column, expected]);
+        calls += 1;
+      }
+    }
+    expect(await digests()).toEqual(before);
+    console.info(`matrix over the WebSocket: ${calls} cells`);
+  });
+});
+
+describe("allowed commands", () => {
+  const commands = rows.filter(({ name }) => name.startsWith("commands/"));
+
+  test.each(commands.map((row) => [row.name, row] as const))("%s", async (name, row) => {
+    const own = await buildWorld(backend, name.endsWith(":markNoShow") ? until : () => Promise.resolve());
+    const [first] = cellsOf(row).filter(({ expected }) => expected === "ok");
+    if (first === undefined) throw new Error("allowed to nobody");
+    if (fixtureOf(name).situation === "frozenByOwner") {
+      const owner = await freshly(backend, own.people.owner, own.orgId);
+      const freeze = { reason: "other", idempotencyKey: key() } as const;
+      committed(await owner.mutation(api.commands.organizations.freeze, freeze));
+    }
+    expect(await callOverHttp(backend, own, name, first.column)).toBe("ok");
+  });
+});
