@@ -153,10 +153,11 @@ type PageOfOrphans = { orphans: Orphan[]; cursor: string | null };
 async function pageOf<Table extends TableName>(
   ctx: MutationCtx,
   table: Table,
+  checks: { readonly [Each in Table]: Check<Each> },
   cursor: string | null,
 ): Promise<PageOfOrphans> {
   const rows = await ctx.db.query(table).paginate({ numItems: PAGE, cursor });
-  const check: Check<Table> = CHECKS[table];
+  const check: Check<Table> = checks[table];
   const orphans: Orphan[] = [];
   for (const row of rows.page) {
     const orphan = await orphanOf(ctx, check, row);
@@ -200,7 +201,7 @@ export const step = internalMutation({
     const index = at === undefined ? 0 : TABLES.findIndex((table) => table === at.table);
     const table = TABLES[index];
     if (table === undefined) throw new Error("no such table");
-    const { orphans, cursor } = await pageOf(ctx, table, at?.cursor ?? null);
+    const { orphans, cursor } = await pageOf(ctx, table, CHECKS, at?.cursor ?? null);
     await record(ctx, table, orphans);
     const following = cursor === null ? TABLES[index + 1] : table;
     const next = following === undefined ? null : { table: following, cursor };

@@ -14,14 +14,14 @@ import { roleOf } from "../matrix/cells.ts";
 import { openTestWorld, readMatrix } from "../matrix/testWorld.ts";
 import type { World } from "../matrix/world.ts";
 
-const parsed = vi.hoisted(() => ({ schema: undefined as unknown }));
+const parsed = vi.hoisted((): { schemas: z.ZodType[] } => ({ schemas: [] }));
 
 vi.mock(import("../../convex/access/arguments.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,
     parseArguments: (schema, args) => {
-      parsed.schema = schema;
+      parsed.schemas.push(schema);
       return original.parseArguments(schema, args);
     },
   };
@@ -74,10 +74,11 @@ async function answerTo(row: MatrixRow, column: Column, args: Args): Promise<Ans
 
 /** The schema that a function parses its arguments with. */
 async function schemaOf(row: MatrixRow): Promise<z.ZodType> {
-  parsed.schema = undefined;
+  parsed.schemas.length = 0;
   await answerTo(row, "owner", {});
-  if (parsed.schema === undefined) throw new Error(`${row.name} parses no arguments`);
-  return parsed.schema as z.ZodType;
+  const [schema] = parsed.schemas;
+  if (schema === undefined) throw new Error(`${row.name} parses no arguments`);
+  return schema;
 }
 
 /** The arguments with another value at a path. */

@@ -1,7 +1,8 @@
 /** Every test that the matrix gives, as data: the matrix test runs them all, the mutation check those of one row. */
 import { expect } from "vitest";
 import { ROLES, type Role } from "../../ledger/event.ts";
-import { ask, bringInto, observe, rehearse } from "./rehearsal.ts";
+import type { Code } from "../../convex/access/errors.ts";
+import { ask, bringInto, observe, rehearse, type Answer } from "./rehearsal.ts";
 import { expectPlayed, play, playCell, roleOf, type Expected, type Variation } from "./cells.ts";
 import { BOUNDARIES, expectShown, SHOWN } from "./conditions.ts";
 import { argumentsOf, fixtureOf, takesKey, type Args } from "./fixtures.ts";
@@ -155,8 +156,6 @@ function principalsOf(row: MatrixRow): Case[] {
   }));
 }
 
-const ID_ARGUMENT = /^(?:bookingId|serviceId|userId|providerOrgId|orgId)$/;
-
 /** The owner of another organisation, at home, with this one's ids. */
 function foreignIdsOf(row: MatrixRow): Case[] {
   const { name } = row;
@@ -164,85 +163,86 @@ function foreignIdsOf(row: MatrixRow): Case[] {
   const run = async (world: World): Promise<void> => {
     expectPlayed(await play(world, name, "owner", home), { code: "NOT_FOUND" });
   };
-  const takesIds = Object.keys(fixtureOf(name).args(EMPTY_WORLD, "owner")).some((key) =>
-    ID_ARGUMENT.test(key),
-  );
+  const { takesIds = false } = fixtureOf(name);
   return takesIds
     ? [{ name, title: "other organisation's owner, with this one's ids", role: undefined, run }]
     : [];
 }
 
-/** Any id of any thing: enough to see which arguments a fixture names. */
-const EMPTY_WORLD = new Proxy({}, { get: (): unknown => EMPTY_WORLD }) as World;
+type Ctx = Parameters<typeof ask>[0];
 
-async function takeRoleAway(world: World, column: Column, ctx: Parameters<typeof ask>[0]): Promise<void> {
-  const { userId } = world.people[roleOf(column) ?? "removed"];
-  for (const { _id } of await ctx.db
+/** What happens between a call and its repetition, in the organisation where it took effect. */
+type Between = (ctx: Ctx, of: { world: World; orgId: string; userId: string }) => Promise<void>;
+
+const NOTHING_BETWEEN: Between = () => Promise.resolve();
+
+async function endMembership(ctx: Ctx, { orgId, userId }: { orgId: string; userId: string }): Promise<void> {
+  const row = await ctx.db
     .query("members")
-    .withIndex("by_orgId_and_userId", (q) => q.eq("orgId", world.orgId).eq("userId", userId))
-    .collect()) {
-    await ctx.db.patch("members", _id, { status: "removed" });
-  }
+    .withIndex("by_orgId_and_userId", (q) => q.eq("orgId", orgId).eq("userId", userId))
+    .unique();
+  if (row !== null) await ctx.db.patch("members", row._id, { status: "removed" });
 }
 
+type Repeated = { first: Answer; second: Answer };
+
+/** A row's allowed call and its repetition under the same key; the repetition changes nothing. */
+async function playTwice(
+  world: World,
+  { name }: MatrixRow,
+  column: Column,
+  between: Between,
+): Promise<Repeated> {
+  const fixture = fixtureOf(name);
+  const { subject, userId } = world.people[roleOf(column) ?? "removed"];
+  const orgId = fixture.claim?.(world) ?? world.orgId;
+  const client = await world.backend.as({ subject, orgId, authenticatedAgoS: 0 });
+  return await rehearse(client, async (ctx) => {
+    await bringInto(ctx, world, fixture.situation ?? "active");
+    const args = argumentsOf(name, fixture, world, column);
+    const first = await ask(ctx, name, args);
+    expect(first).toMatchObject({ ok: true, value: { replayed: false } });
+    if (!first.ok) throw new Error(`${name} is refused at first`);
+    const { receipt } = first.value as { receipt: { orgId: string } };
+    await between(ctx, { world, orgId: receipt.orgId, userId });
+    const seen = await observe(ctx);
+    const second = await ask(ctx, name, args);
+    expect(await observe(ctx)).toEqual(seen);
+    return { first, second };
+  });
+}
+
+/** R08 I07: a repetition is answered with the first receipt, and authorised again before. */
 function replaysOf(row: MatrixRow): Case[] {
   const { name } = row;
   if (!takesKey(name)) return [];
   const column = allowedColumn(row);
-  const fixture = fixtureOf(name);
-  const play = async (
-    world: World,
-    between: (ctx: Parameters<typeof ask>[0]) => Promise<void>,
-  ): Promise<unknown[]> => {
-    const client = await world.backend.as({
-      subject: world.people[roleOf(column) ?? "removed"].subject,
-      orgId: fixture.claim?.(world) ?? world.orgId,
-      authenticatedAgoS: 0,
-    });
-    return await rehearse(client, async (ctx) => {
-      await bringInto(ctx, world, fixture.situation ?? "active");
-      const args = argumentsOf(name, fixture, world, column);
-      const first = await ask(ctx, name, args);
-      expect(first).toMatchObject({ ok: true, value: { replayed: false } });
-      await between(ctx);
-      const seen = await observe(ctx);
-      const second = await ask(ctx, name, args);
-      expect(await observe(ctx)).toEqual(seen);
-      return [first, second];
-    });
-  };
-  const isElsewhere =
-    name === "commands/members:acceptInvitation" || name === "commands/organizations:create";
-  const refused = async (world: World, between: Parameters<typeof play>[1], code: string): Promise<void> => {
-    const [, second] = await play(world, between);
-    expect(second).toMatchObject({ ok: false, code });
+  const ended = isMemberLevel(row) ? "NO_ACTIVE_ORG" : "NOT_FOUND";
+  // A call that ends the caller's way itself is answered like every call after it.
+  const { replay } = fixtureOf(name);
+  const afterFreeze = replay ?? "ORG_FROZEN";
+  const refused =
+    (between: Between, code: Code) =>
+    async (world: World): Promise<void> => {
+      const { second } = await playTwice(world, row, column, between);
+      expect(second).toMatchObject({ ok: false, code });
+    };
+  const same = async (world: World): Promise<void> => {
+    const { first, second } = await playTwice(world, row, column, NOTHING_BETWEEN);
+    const value = first.ok ? (first.value as object) : {};
+    expect(second).toEqual({ ok: true, value: { ...value, replayed: true } });
   };
   const cases: [title: string, run: (world: World) => Promise<void>][] = [
+    ["repeated key", replay === undefined ? same : refused(NOTHING_BETWEEN, replay)],
+    ["repeated key after the membership ended", refused(endMembership, ended)],
     [
-      "repeated key",
-      async (world) => {
-        if (fixture.replay !== undefined)
-          return await refused(world, () => Promise.resolve(), fixture.replay);
-        const [first, second] = (await play(world, () => Promise.resolve())) as [
-          { value: object },
-          { value: object },
-        ];
-        expect(second.value).toEqual({ ...first.value, replayed: true });
-      },
+      "repeated key after a freeze",
+      refused(
+        (ctx, { world, orgId }) => bringInto(ctx, { ...world, orgId }, "frozenByOperator"),
+        afterFreeze,
+      ),
     ],
   ];
-  if (!isElsewhere) {
-    cases.push([
-      "repeated key after the membership ended",
-      (world) => refused(world, (ctx) => takeRoleAway(world, column, ctx), "NO_ACTIVE_ORG"),
-    ]);
-    const code = name.endsWith(":close") ? "ORG_CLOSED" : "ORG_FROZEN";
-    const ended = name === "commands/members:leave" ? "NO_ACTIVE_ORG" : code;
-    cases.push([
-      "repeated key after a freeze",
-      (world) => refused(world, (ctx) => bringInto(ctx, world, "frozenByOperator"), ended),
-    ]);
-  }
   return cases.map(([title, run]) => ({ name, title, role: undefined, run }));
 }
 

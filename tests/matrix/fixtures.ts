@@ -11,6 +11,8 @@ export type Situation = "active" | "frozenByOwner" | "frozenByOperator" | "froze
 export type Fixture = {
   /** Arguments besides the idempotency key, for a caller of this column. */
   args: (world: World, column: Column) => Args;
+  /** Whether the arguments name things of the organisation. */
+  takesIds?: true;
   /** The organisation that the token claims, where it is not the world's own. */
   claim?: (world: World) => string;
   /** What the organisation must be in for an allowed call; active when absent. */
@@ -29,12 +31,13 @@ export function holderOf(column: Column): Holder {
 
 function onBooking(stage: Stage, more: (world: World) => Args = () => ({})): Fixture {
   return {
+    takesIds: true,
     args: (world, column) => ({ bookingId: world.bookings[stage][holderOf(column)], ...more(world) }),
   };
 }
 
 function onMember(of: (world: World) => Person, more: Args = {}): Fixture {
-  return { args: (world) => ({ userId: of(world).userId, ...more }) };
+  return { takesIds: true, args: (world) => ({ userId: of(world).userId, ...more }) };
 }
 
 function plain(args: Args = {}): Fixture {
@@ -55,7 +58,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/members:acceptInvitation": {
     args: ({ other }) => ({ invitationToken: other.openInvitation }),
   },
-  "commands/session:selectOrganization": { args: ({ orgId }) => ({ orgId }) },
+  "commands/session:selectOrganization": { takesIds: true, args: ({ orgId }) => ({ orgId }) },
   "commands/session:revokeOthers": plain(),
   "commands/organizations:rename": plain({ name: `${CANARY}-name` }),
   "commands/organizations:freeze": { ...plain({ reason: "other" }), replay: "ORG_FROZEN" },
@@ -63,6 +66,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/organizations:close": { ...plain({ reason: "other" }), replay: "ORG_CLOSED" },
   "commands/organizations:linkProvider": { ...plain(), claim: (world) => world.unlinkedProviderOrgId },
   "commands/organizations:unlinkProvider": {
+    takesIds: true,
     args: ({ linkedProviderOrgId }) => ({ providerOrgId: linkedProviderOrgId }),
   },
   "commands/members:invite": plain({ role: "staff" }),
@@ -73,8 +77,9 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/members:revokeSessions": onMember(({ people }) => people.colleague),
   "commands/members:leave": { ...plain(), replay: "NO_ACTIVE_ORG" },
   "commands/services:define": plain({ name: `${CANARY}-name`, durationMinutes: 30, priceMinor: 100 }),
-  "commands/services:retire": { args: ({ serviceId }) => ({ serviceId }) },
+  "commands/services:retire": { takesIds: true, args: ({ serviceId }) => ({ serviceId }) },
   "commands/bookings:request": {
+    takesIds: true,
     args: ({ serviceId, people }) => ({
       serviceId,
       startsAt: laterHour(),

@@ -125,7 +125,7 @@ export function allFlips(): Flip[] {
 export async function underFlip<T>({ name, row }: Flip, run: () => Promise<T>): Promise<T> {
   const table: Record<string, PolicyRow | undefined> = POLICY;
   const kept = table[name];
-  if (row === undefined) delete table[name];
+  if (row === undefined) Reflect.deleteProperty(table, name);
   else table[name] = row;
   try {
     return await run();

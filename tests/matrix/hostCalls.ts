@@ -53,5 +53,5 @@ export async function callOverHttp(
   const client = new ConvexHttpClient(backend.host.url, { logger: false });
   const token = await tokenFor(backend, world, name, column);
   if (token !== undefined) client.setAuth(token);
-  return await codeOfCall(client as Caller, name, argumentsOf(name, fixtureOf(name), world, column));
+  return await codeOfCall(client, name, argumentsOf(name, fixtureOf(name), world, column));
 }
