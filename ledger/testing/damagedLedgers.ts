@@ -2,7 +2,7 @@
 import { genesisHash } from "../hash.ts";
 import type { Sha256 } from "../hash.ts";
 import type { DamageKind } from "../verify.ts";
-import { lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
+import { exportEvents, lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
 import { at, bundleOf, resealOne, retext, rewrite, sampleChain, splice, stranger } from "./tampering.ts";
 import type { Sample } from "./tampering.ts";
 
@@ -386,7 +386,30 @@ function lifecycleCases(sha256: Sha256): ChainCase[] {
   ];
 }
 
-/** Every chain of the vectors: two sound ones, then the damaged ones, then those of a lifecycle. */
+/** The chain of an organisation whose ledger was exported, and one where the record stands in another stream. */
+function exportCases(sha256: Sha256): ChainCase[] {
+  const events = exportEvents(sha256);
+  const last = events.length;
+  const moved = events.map((event) =>
+    event.seq === last ? { ...event, stream: `service/${sampleId("svc", 9)}` } : event,
+  );
+  return [
+    {
+      name: "valid-export",
+      what: "a ledger that was exported, with the record of it",
+      bundle: bundleOf(reseal(events, sha256)),
+      verdict: { result: "intact" },
+    },
+    {
+      name: "unknown-type-export-stream",
+      what: "the record of an export in a service's stream",
+      bundle: bundleOf(reseal(moved, sha256)),
+      verdict: { result: "damaged", seq: last, kind: "unknown type" },
+    },
+  ];
+}
+
+/** Every chain of the vectors: two sound ones, then the damaged ones, then those of a lifecycle and an export. */
 export function chainCases(sha256: Sha256): ChainCase[] {
   const sample = sampleChain(sha256);
   const bad = [alterations, positions, insertions, links, meanings, texts, cuts].flatMap((make) =>
@@ -407,5 +430,6 @@ export function chainCases(sha256: Sha256): ChainCase[] {
     }),
     ...headCases(sample),
     ...lifecycleCases(sha256),
+    ...exportCases(sha256),
   ];
 }
