@@ -1,7 +1,7 @@
 /**
  * Rate limits: per user over all organisations, per user and class of commands, and per organisation. A call is
  * counted before anything of it is decided, so one that is refused counts too, and a limit tells nothing about roles
- * or ids. The limiter rolls back with a throw, so a limited call is answered, never thrown.
+ * or ids; one that is over a limit counts nowhere. The limiter rolls back with a throw, so a limited call is answered, never thrown.
  */
 import { MINUTE, RateLimiter, type RateLimitConfig } from "@convex-dev/rate-limiter";
 import { components } from "../_generated/api.js";
@@ -62,18 +62,28 @@ async function waitFor(ctx: MutationCtx, { name, key }: Bucket): Promise<number>
   return status.ok || status.retryAfter > MINUTE ? 0 : status.retryAfter;
 }
 
+/** Puts a call back that was taken in this transaction. */
+async function giveBack(ctx: MutationCtx, { name, key }: Bucket): Promise<void> {
+  await limiter.limit(ctx, name, { key, count: -TOKENS_PER_CALL, config: configOf(name) });
+}
+
 /**
- * Takes one call of each bucket, in order, up to the first that has none; then the refusal, which names the moment
- * from which on these and the `others` of the same call all have one. What was taken stays taken.
+ * Takes one call of each bucket. When one has none, all of them and those that were `taken` for the same call stay
+ * as they were, and the refusal names the moment from which on each has one: it is true however often somebody asks.
  */
 async function takeAll(
   ctx: MutationCtx,
   buckets: readonly Bucket[],
-  others: readonly Bucket[] = [],
+  taken: readonly Bucket[] = [],
 ): Promise<Refusal | null> {
+  const mine = [...taken];
   for (const bucket of buckets) {
-    if ((await take(ctx, bucket)).ok) continue;
-    const waits = await Promise.all([...buckets, ...others].map((each) => waitFor(ctx, each)));
+    if ((await take(ctx, bucket)).ok) {
+      mine.push(bucket);
+      continue;
+    }
+    for (const each of mine) await giveBack(ctx, each);
+    const waits = await Promise.all([...taken, ...buckets].map((each) => waitFor(ctx, each)));
     return new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(Math.max(...waits)) });
   }
   return null;
@@ -99,7 +109,7 @@ export async function limitCaller(
   return await takeAll(ctx, bucketsOfCaller(command, caller));
 }
 
-/** Counts a caller's call against the organisation too, once it is known; likewise. */
+/** Counts a call that `limitCaller` let through against the organisation too, once it is known; likewise. */
 export async function limitOrganization(
   ctx: MutationCtx,
   command: string,

@@ -52,7 +52,9 @@ import { project } from "./project.ts";
 import { committed, responseValidator, type CommandResponse } from "./response.ts";
 
 type Parsed<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
-type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>> & { idempotencyKey: string };
+type Input<Shape extends z.ZodRawShape> = z.input<
+  z.ZodObject<Shape & { idempotencyKey: typeof idempotencyKey }>
+>;
 
 type MemberFunction = Extract<FunctionName, `commands/${string}`>;
 

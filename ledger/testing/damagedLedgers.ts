@@ -2,22 +2,10 @@
 import { genesisHash } from "../hash.ts";
 import type { Sha256 } from "../hash.ts";
 import type { DamageKind } from "../verify.ts";
-import { exportEvents, lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
+import { lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
 import { at, bundleOf, resealOne, retext, rewrite, sampleChain, splice, stranger } from "./tampering.ts";
-import type { Sample } from "./tampering.ts";
-
-export interface ChainCase {
-  readonly name: string;
-  readonly what: string;
-  /** The export, byte for byte. */
-  readonly bundle: string;
-  /** A head that the auditor knows from elsewhere, `SEQ:HASH` or `HASH`. */
-  readonly expectHead?: string;
-  readonly earlierHead?: string;
-  readonly verdict:
-    | { readonly result: "intact" }
-    | { readonly result: "damaged"; readonly seq: number; readonly kind: DamageKind };
-}
+import type { ChainCase, Sample } from "./tampering.ts";
+import { exportCases } from "./exportedLedgers.ts";
 
 type Bad = readonly [name: string, kind: DamageKind, seq: number, what: string, bundle: string];
 
@@ -382,29 +370,6 @@ function lifecycleCases(sha256: Sha256): ChainCase[] {
       what: "an organisation closed by the operator, which only a command does",
       bundle: bundleOf(reseal(byOperator, sha256)),
       verdict: { result: "damaged", seq: closing, kind: "forbidden source" },
-    },
-  ];
-}
-
-/** The chain of an organisation whose ledger was exported, and one where the record stands in another stream. */
-function exportCases(sha256: Sha256): ChainCase[] {
-  const events = exportEvents(sha256);
-  const last = events.length;
-  const moved = events.map((event) =>
-    event.seq === last ? { ...event, stream: `service/${sampleId("svc", 9)}` } : event,
-  );
-  return [
-    {
-      name: "valid-export",
-      what: "a ledger that was exported, with the record of it",
-      bundle: bundleOf(reseal(events, sha256)),
-      verdict: { result: "intact" },
-    },
-    {
-      name: "unknown-type-export-stream",
-      what: "the record of an export in a service's stream",
-      bundle: bundleOf(reseal(moved, sha256)),
-      verdict: { result: "damaged", seq: last, kind: "unknown type" },
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
+import { evidenceContract } from "../contract/evidence.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -30,4 +31,7 @@ describe("membership on convex-test", () => {
 });
 describe("principal on convex-test", () => {
   principalContract(open);
+});
+describe("evidence on convex-test", () => {
+  evidenceContract(open);
 });

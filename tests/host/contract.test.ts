@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
+import { evidenceContract } from "../contract/evidence.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -39,4 +40,7 @@ describe("membership on the embedded host", () => {
 });
 describe("principal on the embedded host", () => {
   principalContract(open);
+});
+describe("evidence on the embedded host", () => {
+  evidenceContract(open);
 });
