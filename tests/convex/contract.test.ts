@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { evidenceContract } from "../contract/evidence.ts";
+import { inputContract } from "../contract/input.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -34,4 +35,7 @@ describe("principal on convex-test", () => {
 });
 describe("evidence on convex-test", () => {
   evidenceContract(open);
+});
+describe("input on convex-test", () => {
+  inputContract(open);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
 import { evidenceContract } from "../contract/evidence.ts";
+import { inputContract } from "../contract/input.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -43,4 +44,7 @@ describe("principal on the embedded host", () => {
 });
 describe("evidence on the embedded host", () => {
   evidenceContract(open);
+});
+describe("input on the embedded host", () => {
+  inputContract(open);
 });
