@@ -121,7 +121,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     });
   program
     .command("export")
-    .description("write a running server's ledger to a file, verified on the way")
+    .description("write a running server's ledger to a file, verified on the way; the ledger records it")
     .requiredOption("--out <file>", "the file to write")
     .option("--url <url>", "a running server")
     .option(
@@ -131,7 +131,14 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option("--force", "overwrite the file")
     .option("--json", "print one JSON object")
     .action(async (options: ExportOptions) => {
-      const target = { file: options.out, overwrite: options.force === true, exportedAt: Date.now() };
+      const target = {
+        file: options.out,
+        overwrite: options.force === true,
+        exportedAt: Date.now(),
+        onUnrecorded: (code: string) => {
+          process.stderr.write(`The server did not record this export: ${printable(code)}.\n`);
+        },
+      };
       const verdict = await exportLedger(liveLedger(options), target, createProgress(process.stderr));
       setExitCode(write(verdict, options));
       if (verdict.result === "damaged") {

@@ -10,7 +10,7 @@ import { createBundleVerifier } from "../ledger/verifyBundle.ts";
 import type { BundleVerifier } from "../ledger/verifyBundle.ts";
 import type { Verdict } from "../ledger/verify.ts";
 import { AuditError, systemErrorCode } from "./auditError.ts";
-import { readHead, readPages } from "./liveLedger.ts";
+import { beginExport, readHead, readPages } from "./liveLedger.ts";
 import type { LiveHead, LiveLedger } from "./liveLedger.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import type { Progress } from "./progress.ts";
@@ -20,6 +20,8 @@ export interface ExportTarget {
   readonly overwrite: boolean;
   /** Milliseconds since the epoch. */
   readonly exportedAt: number;
+  /** Told the code with which the server refused to record the export, which then goes on without a record. */
+  readonly onUnrecorded: (code: string) => void;
 }
 
 /** A ledger is the organisation's business: nobody else on the machine reads it. */
@@ -60,6 +62,15 @@ async function writeLedger(
   return verdict;
 }
 
+/** The head that the export covers: the one that its record in the ledger names, or the present one. */
+async function headOfExport(ledger: LiveLedger, target: ExportTarget): Promise<LiveHead> {
+  const begun = await beginExport(ledger);
+  if (!("refused" in begun)) return begun;
+  const head = await readHead(ledger);
+  target.onUnrecorded(begun.refused);
+  return head;
+}
+
 /** Writes beside the target and renames, so that a file of that name is always whole. Throws `AuditError`. */
 export async function exportLedger(
   ledger: LiveLedger,
@@ -67,7 +78,7 @@ export async function exportLedger(
   progress: Progress,
 ): Promise<Verdict> {
   refuseExisting(target);
-  const head = await readHead(ledger);
+  const head = await headOfExport(ledger, target);
   const partial = `${target.file}.partial-${process.pid}`;
   try {
     const file = await open(partial, "wx", OWNER_ONLY);

@@ -2,6 +2,7 @@
  * Reads a running server's ledger over Convex's HTTP API. What it answers is a claim: nothing here is believed
  * before the verifier has seen it, and a server that never comes to an end is not followed.
  */
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { HASH_PATTERN } from "../ledger/hash.ts";
 import { idPattern } from "../ledger/ids.ts";
@@ -23,6 +24,15 @@ const pageAnswer = z.object({
   nextAfterSeq: z.int().min(0),
   isDone: z.boolean(),
 });
+
+const beginAnswer = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("committed"),
+    result: z.object({ headHash: z.string().regex(HASH_PATTERN) }),
+    receipt: z.object({ orgId: z.string().regex(idPattern("org")), firstSeq: z.int().min(1) }),
+  }),
+  z.object({ status: z.literal("rejected"), code: z.string() }),
+]);
 
 const envelope = z.discriminatedUnion("status", [
   z.object({ status: z.literal("success"), value: z.unknown() }),
@@ -62,9 +72,11 @@ export function parseServerUrl(text: string): string {
   );
 }
 
-async function post(ledger: LiveLedger, path: string, args: object): Promise<Response> {
+type Kind = "query" | "mutation";
+
+async function post(ledger: LiveLedger, kind: Kind, path: string, args: object): Promise<Response> {
   try {
-    return await fetch(`${ledger.url}/api/query`, {
+    return await fetch(`${ledger.url}/api/${kind}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${ledger.token}` },
       body: JSON.stringify({ path, format: "convex_encoded_json", args: [args] }),
@@ -86,13 +98,14 @@ async function readAnswer(response: Response): Promise<unknown> {
   }
 }
 
-async function query<Answer>(
+async function call<Answer>(
   ledger: LiveLedger,
+  kind: Kind,
   path: string,
   args: object,
   answer: z.ZodType<Answer>,
 ): Promise<Answer> {
-  const response = await post(ledger, path, args);
+  const response = await post(ledger, kind, path, args);
   const body = envelope.safeParse(await readAnswer(response));
   if (!body.success) {
     const next = "Check that the address is that of a Daybook server and not of its web page.";
@@ -112,7 +125,19 @@ async function query<Answer>(
 
 /** The head that the server claims now. Read it before the events: the ledger may grow meanwhile. */
 export async function readHead(ledger: LiveLedger): Promise<LiveHead> {
-  return await query(ledger, "projections/ledger:head", {}, headAnswer);
+  return await call(ledger, "query", "projections/ledger:head", {}, headAnswer);
+}
+
+/**
+ * Records in the ledger that it is exported, and returns the head that the export covers; or the code with which the
+ * server refused to record it, as in an organisation that is closed or whose ledger is damaged.
+ */
+export async function beginExport(ledger: LiveLedger): Promise<LiveHead | { readonly refused: string }> {
+  const args = { idempotencyKey: randomUUID() };
+  const begun = await call(ledger, "mutation", "commands/ledger:beginExport", args, beginAnswer);
+  if (begun.status === "rejected") return { refused: begun.code };
+  const { orgId, firstSeq } = begun.receipt;
+  return { orgId, seq: firstSeq - 1, hash: begun.result.headHash };
 }
 
 /** The entries up to a head, page by page; fewer when the server has no more. */
@@ -123,7 +148,7 @@ export async function* readPages(
   let afterSeq = 0;
   while (afterSeq < head.seq) {
     const limit = Math.min(PAGE_EVENTS_MAX, head.seq - afterSeq);
-    const page = await query(ledger, "projections/ledger:events", { afterSeq, limit }, pageAnswer);
+    const page = await call(ledger, "query", "projections/ledger:events", { afterSeq, limit }, pageAnswer);
     yield page.entries;
     if (page.isDone || page.nextAfterSeq <= afterSeq) return;
     afterSeq = page.nextAfterSeq;

@@ -10,7 +10,7 @@ import { chainEvents, endlessDrafts, SAMPLE_ORG_ID, sampleId } from "../ledger/t
 import type { LedgerEntry } from "../ledger/verify.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import { printable } from "./report.ts";
-import { serveLedger, TOKEN } from "./testing/servedLedger.ts";
+import { BEGIN_EXPORT, serveLedger, TOKEN } from "./testing/servedLedger.ts";
 import type { Served, ServedLedger } from "./testing/servedLedger.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
@@ -297,6 +297,20 @@ describe("export", () => {
     const again = await audit(["verify", "--json", "--bundle", out]);
     expect(again.stdout).toBe(ended.stdout);
     expect(JSON.parse(again.stdout)).toMatchObject({ kind: "missing", firstBadSeq: 6 });
+  });
+
+  test("P25 the server is asked to record the export; where it refuses to, the export says so and goes on", async () => {
+    const out = join(folder, "ledger.ndjson");
+    const recorded = await audit(["export", "--out", out, ...(await serve())]);
+    expect(recorded).toMatchObject({ code: 0, stderr: "" });
+    expect(server?.requests[0]?.path).toBe(BEGIN_EXPORT);
+    const value = { status: "rejected", code: "ORG_CLOSED", message: "The organisation is closed." };
+    const body = JSON.stringify({ status: "success", value, logLines: [] });
+    const answers = { [BEGIN_EXPORT]: { status: 200, body } };
+    const unrecorded = await audit(["export", "--force", "--out", out, ...(await serve({ answers }))]);
+    expect(unrecorded).toMatchObject({ code: 0 });
+    expect(unrecorded.stderr).toContain("did not record this export: ORG_CLOSED");
+    expect((await audit(["verify", "--bundle", out])).code).toBe(0);
   });
 
   test("a server that fails midway leaves no file", async () => {

@@ -40,6 +40,14 @@ export const bookingStatusValidator = v.union(
   v.literal("no_show"),
 );
 
+/** What a row of the security log tells: a call was refused or limited, access was changed, a job found something. */
+export const securityOutcomeValidator = v.union(
+  v.literal("refused"),
+  v.literal("limited"),
+  v.literal("changed"),
+  v.literal("found"),
+);
+
 export const auditCategoryValidator = v.union(
   v.literal("organization"),
   v.literal("membership"),
@@ -48,6 +56,7 @@ export const auditCategoryValidator = v.union(
   v.literal("booking"),
   v.literal("assignment"),
   v.literal("status"),
+  v.literal("export"),
 );
 
 /** What every projection row carries: its stream's version and where the row came from. */
@@ -231,17 +240,40 @@ export default defineSchema({
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
 
-  /** Refused calls, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by access/securityLogReader (operator). */
+  /** Refused and limited calls, changes of roles and keys, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by projections/securityLog and access/securityLogReader (operator). */
   securityLog: defineTable({
     orgId: v.string(),
     at: v.number(),
+    outcome: securityOutcomeValidator,
     function: v.string(),
     code: v.string(),
     /** Who: a user, or `system/…` or `operator/…`. */
     userId: v.string(),
     role: v.optional(roleValidator),
     field: v.optional(v.string()),
-    /** Ids, positions and kinds only. */
+    /** Ids, positions, codes and kinds only. */
     detail: v.optional(v.string()),
-  }).index("by_orgId_and_at", ["orgId", "at"]),
+    /** Of the call, as in the host's log. */
+    requestId: v.optional(v.string()),
+    /** How many this row stands for. */
+    count: v.number(),
+    /** Of refusals: the beginning of the minute they are counted in, and the how-manieth of the member in it. */
+    minute: v.optional(v.number()),
+    ordinal: v.optional(v.number()),
+  })
+    .index("by_orgId_and_at", ["orgId", "at"])
+    .index("by_orgId_and_userId_and_minute", ["orgId", "userId", "minute"]),
+
+  /** What owners have to be told, one row per reason and time. Written by access/alerts in the transaction that found it; read by projections/alerts. Nothing delivers them yet. */
+  alerts: defineTable({
+    orgId: v.string(),
+    at: v.number(),
+    kind: v.string(),
+    dedupeKey: v.string(),
+    userId: v.optional(v.string()),
+    detail: v.optional(v.string()),
+    deliveredAt: v.union(v.number(), v.null()),
+  })
+    .index("by_orgId_and_at", ["orgId", "at"])
+    .index("by_orgId_and_dedupeKey", ["orgId", "dedupeKey"]),
 });

@@ -1,7 +1,7 @@
 /** The event types of the format, with the stream, the versions and the sources of each. The server's catalogue covers exactly these. */
 import type { SourceLabel } from "./event.ts";
 
-export type StreamKind = "organization" | "invitation" | "member" | "service" | "booking";
+export type StreamKind = "organization" | "invitation" | "member" | "service" | "booking" | "export";
 
 export interface EventTypeRule {
   /** The part of the stream's name before the slash. */
@@ -41,6 +41,7 @@ export const EVENT_TYPES = {
   "booking.completed": { stream: "booking", versions: [1], sources: ["command"] },
   "booking.noShowMarked": { stream: "booking", versions: [1], sources: ["command"] },
   "booking.cancelled": { stream: "booking", versions: [1], sources: ["command"] },
+  "export.begun": { stream: "export", versions: [1], sources: ["command"] },
 } as const satisfies Readonly<Record<string, EventTypeRule>>;
 
 export type EventType = keyof typeof EVENT_TYPES;
@@ -57,4 +58,5 @@ export const STREAM_ID_PREFIX = {
   member: "usr",
   service: "svc",
   booking: "bkg",
+  export: "exp",
 } as const satisfies Readonly<Record<StreamKind, string>>;

@@ -12,6 +12,7 @@ export type EventId = string & Branded<"event">;
 export type InvitationId = string & Branded<"invitation">;
 export type ServiceId = string & Branded<"service">;
 export type BookingId = string & Branded<"booking">;
+export type ExportId = string & Branded<"export">;
 
 export interface IdByPrefix {
   readonly org: OrgId;
@@ -20,6 +21,7 @@ export interface IdByPrefix {
   readonly inv: InvitationId;
   readonly svc: ServiceId;
   readonly bkg: BookingId;
+  readonly exp: ExportId;
 }
 
 export type IdPrefix = keyof IdByPrefix;
@@ -37,6 +39,7 @@ const PATTERNS: Readonly<Record<IdPrefix, RegExp>> = {
   inv: idPattern("inv"),
   svc: idPattern("svc"),
   bkg: idPattern("bkg"),
+  exp: idPattern("exp"),
 };
 
 /** The pattern of an id with this prefix. The whole text must match. */

@@ -9,6 +9,7 @@ import { bundleOf, sampleChain } from "./testing/tampering.ts";
 import {
   chainEvents,
   endlessDrafts,
+  exportEvents,
   lifecycleEvents,
   reseal,
   SAMPLE_ORG_ID,
@@ -55,7 +56,9 @@ describe("the named damages", () => {
   });
 
   test("the samples hold every event type", () => {
-    const types = [...sample.events, ...lifecycleEvents(sha256)].map(({ type }) => type);
+    const types = [...sample.events, ...lifecycleEvents(sha256), ...exportEvents(sha256)].map(
+      ({ type }) => type,
+    );
     expect(new Set(types)).toEqual(new Set(Object.keys(EVENT_TYPES)));
   });
 

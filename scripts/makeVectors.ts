@@ -6,7 +6,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { genesisHash, sha256Noble } from "../ledger/hash.ts";
 import { chainCases } from "../ledger/testing/damagedLedgers.ts";
-import { lifecycleEvents, sampleEvents, sampleId, seal } from "../ledger/testing/sampleLedger.ts";
+import {
+  exportEvents,
+  lifecycleEvents,
+  sampleEvents,
+  sampleId,
+  seal,
+} from "../ledger/testing/sampleLedger.ts";
 import { CANONICAL_CASES, IDS, LEDGER_VALUES, NOT_CANONICAL_TEXTS } from "./vectorCases.ts";
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "..", "vectors");
@@ -39,6 +45,9 @@ function envelopeVectors(): object[] {
     ...lifecycleEvents(sha256Noble)
       .slice(LIFECYCLE_OPENING)
       .map((event) => [`${event.type}, lifecycle sequence ${event.seq}`, event] as const),
+    ...exportEvents(sha256Noble)
+      .slice(-1)
+      .map((event) => [`${event.type}, export sequence ${event.seq}`, event] as const),
   ] as const;
   return named.map(([name, event]) => {
     const { text, hash } = seal(event, sha256Noble);

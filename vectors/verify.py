@@ -207,6 +207,7 @@ VERBS = {
     "member/usr_": "joined roleChanged removed suspended reinstated sessionsRevoked",
     "service/svc_": "defined retired",
     "booking/bkg_": "requested confirmed rescheduled assigned unassigned started completed noShowMarked cancelled",
+    "export/exp_": "begun",
 }
 STREAM_OF = {f"{start.split('/')[0]}.{verb}": start for start, verbs in VERBS.items() for verb in verbs.split()}
 # Types that an operator may write too.

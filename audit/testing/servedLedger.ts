@@ -1,4 +1,4 @@
-/** A server that answers the two ledger queries in the wire format of Convex's HTTP API, and can be told to lie. */
+/** A server that answers the ledger's functions in the wire format of Convex's HTTP API, and can be told to lie. */
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,6 +7,7 @@ import type { LedgerEntry } from "../../ledger/verify.ts";
 export const TOKEN = "token-of-an-auditor";
 const UDF_FAILED = 560;
 const PAGE_MAX = 200;
+export const BEGIN_EXPORT = "commands/ledger:beginExport";
 
 export interface Served {
   readonly head: { readonly orgId: string; readonly seq: number; readonly hash: string };
@@ -52,11 +53,18 @@ function answer(
   query: Query,
   authorization: string,
 ): { status: number; body: string } {
-  const replaced = url === "/api/query" ? served.answers?.[query.path] : undefined;
+  const replaced = url === "/api/query" || url === "/api/mutation" ? served.answers?.[query.path] : undefined;
   if (replaced !== undefined) return replaced;
   if (authorization !== `Bearer ${TOKEN}` || query.format !== "convex_encoded_json") {
     const errorData = { code: "UNAUTHENTICATED", message: "Sign in." };
     return { status: UDF_FAILED, body: JSON.stringify({ status: "error", errorMessage: "x", errorData }) };
+  }
+  if (query.path === BEGIN_EXPORT) {
+    if (url !== "/api/mutation") return { status: UDF_FAILED, body: "" };
+    const { orgId, seq, hash } = served.head;
+    const receipt = { orgId, firstSeq: seq + 1, lastSeq: seq + 1, headHash: "0".repeat(64), eventIds: [] };
+    const begun = { status: "committed", replayed: false, result: { headHash: hash }, receipt };
+    return { status: 200, body: JSON.stringify({ status: "success", value: begun, logLines: [] }) };
   }
   const value = query.path === "projections/ledger:head" ? served.head : page(served, query.args[0]);
   return { status: 200, body: JSON.stringify({ status: "success", value, logLines: [] }) };

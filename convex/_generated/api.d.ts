@@ -8,6 +8,7 @@
  * @module
  */
 
+import type * as access_alerts from "../access/alerts.js";
 import type * as access_arguments from "../access/arguments.js";
 import type * as access_directory from "../access/directory.js";
 import type * as access_environment from "../access/environment.js";
@@ -23,6 +24,7 @@ import type * as access_securityLogReader from "../access/securityLogReader.js";
 import type * as access_sessions from "../access/sessions.js";
 import type * as access_tenantDb from "../access/tenantDb.js";
 import type * as commands_bookings from "../commands/bookings.js";
+import type * as commands_ledger from "../commands/ledger.js";
 import type * as commands_members from "../commands/members.js";
 import type * as commands_organizations from "../commands/organizations.js";
 import type * as commands_services from "../commands/services.js";
@@ -30,6 +32,7 @@ import type * as commands_session from "../commands/session.js";
 import type * as crons from "../crons.js";
 import type * as domain_booking from "../domain/booking.js";
 import type * as domain_decision from "../domain/decision.js";
+import type * as domain_export from "../domain/export.js";
 import type * as domain_invitation from "../domain/invitation.js";
 import type * as domain_member from "../domain/member.js";
 import type * as domain_organization from "../domain/organization.js";
@@ -45,6 +48,7 @@ import type * as pipeline_project from "../pipeline/project.js";
 import type * as pipeline_response from "../pipeline/response.js";
 import type * as pipeline_sessionMutation from "../pipeline/sessionMutation.js";
 import type * as pipeline_signedInMutation from "../pipeline/signedInMutation.js";
+import type * as projections_alerts from "../projections/alerts.js";
 import type * as projections_auditLog from "../projections/auditLog.js";
 import type * as projections_bookings from "../projections/bookings.js";
 import type * as projections_invitations from "../projections/invitations.js";
@@ -57,6 +61,7 @@ import type * as projections_projection from "../projections/projection.js";
 import type * as projections_projectionQuery from "../projections/projectionQuery.js";
 import type * as projections_rebuild from "../projections/rebuild.js";
 import type * as projections_registry from "../projections/registry.js";
+import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
 import type * as workers_cascade from "../workers/cascade.js";
@@ -72,6 +77,7 @@ import type {
 } from "convex/server";
 
 declare const fullApi: ApiFromModules<{
+  "access/alerts": typeof access_alerts;
   "access/arguments": typeof access_arguments;
   "access/directory": typeof access_directory;
   "access/environment": typeof access_environment;
@@ -87,6 +93,7 @@ declare const fullApi: ApiFromModules<{
   "access/sessions": typeof access_sessions;
   "access/tenantDb": typeof access_tenantDb;
   "commands/bookings": typeof commands_bookings;
+  "commands/ledger": typeof commands_ledger;
   "commands/members": typeof commands_members;
   "commands/organizations": typeof commands_organizations;
   "commands/services": typeof commands_services;
@@ -94,6 +101,7 @@ declare const fullApi: ApiFromModules<{
   crons: typeof crons;
   "domain/booking": typeof domain_booking;
   "domain/decision": typeof domain_decision;
+  "domain/export": typeof domain_export;
   "domain/invitation": typeof domain_invitation;
   "domain/member": typeof domain_member;
   "domain/organization": typeof domain_organization;
@@ -109,6 +117,7 @@ declare const fullApi: ApiFromModules<{
   "pipeline/response": typeof pipeline_response;
   "pipeline/sessionMutation": typeof pipeline_sessionMutation;
   "pipeline/signedInMutation": typeof pipeline_signedInMutation;
+  "projections/alerts": typeof projections_alerts;
   "projections/auditLog": typeof projections_auditLog;
   "projections/bookings": typeof projections_bookings;
   "projections/invitations": typeof projections_invitations;
@@ -121,6 +130,7 @@ declare const fullApi: ApiFromModules<{
   "projections/projectionQuery": typeof projections_projectionQuery;
   "projections/rebuild": typeof projections_rebuild;
   "projections/registry": typeof projections_registry;
+  "projections/securityLog": typeof projections_securityLog;
   "projections/services": typeof projections_services;
   "projections/unassignedOr": typeof projections_unassignedOr;
   "workers/cascade": typeof workers_cascade;

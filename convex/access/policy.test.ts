@@ -48,17 +48,21 @@ describe("a role in a row", () => {
     expect(outcome(() => conditionFor("commands/organizations:create", "owner"))).toBe("FORBIDDEN");
   });
 
-  test("a frozen organisation is read by owner and auditor only, and written by nobody but the owner who lifts", () => {
+  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export", () => {
     const open = Object.entries(POLICY).filter(([, row]) => "whenFrozen" in row);
     const reads = [
       "projections/organizations:current",
       "projections/auditLog:list",
+      "projections/securityLog:list",
+      "projections/alerts:list",
       "projections/ledger:head",
       "projections/ledger:events",
     ];
-    expect(open.map(([name]) => name)).toEqual(["commands/organizations:unfreeze", ...reads]);
-    const [unfreeze, ...readers] = open.map(([, row]) => row);
+    const writes = ["commands/organizations:unfreeze", "commands/ledger:beginExport"];
+    expect(open.map(([name]) => name)).toEqual([...writes, ...reads]);
+    const [unfreeze, beginExport, ...readers] = open.map(([, row]) => row);
     expect(unfreeze).toMatchObject({ whenFrozen: ["owner"], frozenBy: ["owner"] });
+    expect(beginExport).toMatchObject({ frozenBy: ["owner", "operator"] });
     for (const row of readers) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
     const closed = Object.entries(POLICY).filter(([, row]) => "whenClosed" in row);
     expect(closed.map(([name]) => name)).toEqual(reads);

@@ -33,10 +33,14 @@ export type StepUp = {
   forRoles?: readonly Role[];
 };
 
+/** Commands that are limited together, and more strictly than `command`, which every command has to itself. */
+export type LimitClass = "command" | "status" | "chat" | "payment" | "invitation";
+
 export type PolicyRow =
-  | { level: "signedIn" }
+  | { level: "signedIn"; limit?: LimitClass }
   | {
       level: "member";
+      limit?: LimitClass;
       roles: Partial<Record<Role, Condition>>;
       /** Roles that may still call in a frozen organisation. */
       whenFrozen?: readonly Role[];
@@ -76,7 +80,7 @@ const STEP_UP_FOR_HIGH_ROLES = { ...STEP_UP_WHEN_DECLARED, forRoles: ["owner", "
 
 export const POLICY = {
   "commands/organizations:create": { level: "signedIn" },
-  "commands/members:acceptInvitation": { level: "signedIn" },
+  "commands/members:acceptInvitation": { level: "signedIn", limit: "invitation" },
   "commands/session:selectOrganization": { level: "signedIn" },
   "commands/session:revokeOthers": { level: "signedIn" },
   "projections/organizations:mine": { level: "signedIn" },
@@ -93,7 +97,12 @@ export const POLICY = {
   "commands/organizations:close": { level: "member", roles: OWNER, stepUp: STEP_UP },
   "commands/organizations:linkProvider": { level: "member", roles: OWNER, stepUp: STEP_UP },
   "commands/organizations:unlinkProvider": { level: "member", roles: OWNER, stepUp: STEP_UP },
-  "commands/members:invite": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
+  "commands/members:invite": {
+    level: "member",
+    limit: "invitation",
+    roles: RANKED,
+    stepUp: STEP_UP_FOR_HIGH_ROLES,
+  },
   "commands/members:changeRole": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:remove": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:suspend": { level: "member", roles: RANKED },
@@ -103,14 +112,22 @@ export const POLICY = {
   "commands/services:define": { level: "member", roles: MANAGERS },
   "commands/services:retire": { level: "member", roles: MANAGERS },
   "commands/bookings:request": { level: "member", roles: { ...MANAGERS, staff: "always" } },
-  "commands/bookings:confirm": { level: "member", roles: MANAGERS },
+  "commands/bookings:confirm": { level: "member", limit: "status", roles: MANAGERS },
   "commands/bookings:assign": { level: "member", roles: MANAGERS },
   "commands/bookings:unassign": { level: "member", roles: MANAGERS },
-  "commands/bookings:cancel": { level: "member", roles: MANAGERS },
+  "commands/bookings:cancel": { level: "member", limit: "status", roles: MANAGERS },
   "commands/bookings:reschedule": { level: "member", roles: MANAGERS_AND_ASSIGNED },
-  "commands/bookings:start": { level: "member", roles: MANAGERS_AND_ASSIGNED },
-  "commands/bookings:complete": { level: "member", roles: MANAGERS_AND_ASSIGNED },
-  "commands/bookings:markNoShow": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:start": { level: "member", limit: "status", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:complete": { level: "member", limit: "status", roles: MANAGERS_AND_ASSIGNED },
+  "commands/bookings:markNoShow": { level: "member", limit: "status", roles: MANAGERS_AND_ASSIGNED },
+
+  "commands/ledger:beginExport": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    whenFrozen: EXPORTERS,
+    // A damaged chain takes no event.
+    frozenBy: ["owner", "operator"],
+  },
 
   "projections/organizations:current": {
     level: "member",
@@ -127,6 +144,16 @@ export const POLICY = {
   "projections/auditLog:list": {
     level: "member",
     roles: { ...MANAGERS, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/securityLog:list": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/alerts:list": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
     ...ALWAYS_EXPORTED,
   },
   "projections/ledger:head": {
@@ -153,6 +180,11 @@ export const POLICY_FINGERPRINT = toHex(sha256Noble(new TextEncoder().encode(can
 export function policyRow(name: string): PolicyRow {
   if (!Object.hasOwn(POLICY, name)) throw new Refusal("FORBIDDEN");
   return POLICY[name as FunctionName];
+}
+
+/** The class that a command is limited in. */
+export function limitClassOf(name: string): LimitClass {
+  return policyRow(name).limit ?? "command";
 }
 
 /** The condition under which a role may call a member-level function. Throws FORBIDDEN when it may not. */

@@ -6,7 +6,9 @@
  * - `requireSameOrg`: an active member of the organisation that the token or the stored choice names;
  * - `requireRole`: a member with permission, in an organisation whose lifecycle allows the call.
  */
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Role } from "../../ledger/event.ts";
+import { sha256Noble, toHex } from "../../ledger/hash.ts";
 import { isId } from "../../ledger/ids.ts";
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../_generated/server.js";
@@ -69,6 +71,11 @@ export async function getAuthUser(ctx: Ctx): Promise<SignedIn> {
   const user = await findUser(ctx, issuer, subject);
   if (isRevoked(session, user?.sessionsValidFrom)) throw new Refusal("UNAUTHENTICATED");
   return { issuer, subject, user, session, claim: claimOf(identity, environment().DAYBOOK_ORG_CLAIM) };
+}
+
+/** The name under which a caller is counted: the user id, or before there is one a hash of the identity. */
+export function limitKeyOf({ user, issuer, subject }: SignedIn): string {
+  return user?.userId ?? toHex(sha256Noble(utf8ToBytes(JSON.stringify([issuer, subject]))));
 }
 
 /** The membership row of a user, whatever its status. */

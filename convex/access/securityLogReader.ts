@@ -1,29 +1,43 @@
-/** The security log for operators: internal, so only the deployment's key reaches it. */
-import { paginationOptsValidator, paginationResultValidator } from "convex/server";
-import { v } from "convex/values";
+/** Reads the security log; `list` is the operator's way: internal, so only the deployment's key reaches it. */
+import {
+  paginationOptsValidator,
+  paginationResultValidator,
+  type PaginationOptions,
+  type PaginationResult,
+} from "convex/server";
+import { v, type Infer } from "convex/values";
 import { internalQuery } from "../_generated/server.js";
-import { roleValidator } from "../schema.ts";
-import { tenantReader } from "./tenantDb.ts";
+import { roleValidator, securityOutcomeValidator } from "../schema.ts";
+import { tenantReader, type TenantReader } from "./tenantDb.ts";
+
+const lineValidator = v.object({
+  at: v.number(),
+  outcome: securityOutcomeValidator,
+  function: v.string(),
+  code: v.string(),
+  userId: v.string(),
+  role: v.optional(roleValidator),
+  field: v.optional(v.string()),
+  detail: v.optional(v.string()),
+  requestId: v.optional(v.string()),
+  count: v.number(),
+});
+
+export const securityPageValidator = paginationResultValidator(lineValidator);
+
+/** A page of one organisation's security log, newest first. */
+export async function securityPage(
+  tenant: TenantReader,
+  options: PaginationOptions,
+): Promise<PaginationResult<Infer<typeof lineValidator>>> {
+  const result = await tenant.rows("securityLog", "by_orgId_and_at").order("desc").paginate(options);
+  const page = result.page.map(({ _id, _creationTime, orgId, minute, ordinal, ...line }) => line);
+  return { ...result, page };
+}
 
 export const list = internalQuery({
   args: { orgId: v.string(), paginationOpts: paginationOptsValidator },
-  returns: paginationResultValidator(
-    v.object({
-      at: v.number(),
-      function: v.string(),
-      code: v.string(),
-      userId: v.string(),
-      role: v.optional(roleValidator),
-      field: v.optional(v.string()),
-      detail: v.optional(v.string()),
-    }),
-  ),
-  handler: async (ctx, { orgId, paginationOpts }) => {
-    const result = await tenantReader(ctx, orgId)
-      .rows("securityLog", "by_orgId_and_at")
-      .order("desc")
-      .paginate(paginationOpts);
-    const page = result.page.map(({ _id, _creationTime, orgId: _, ...row }) => row);
-    return { ...result, page };
-  },
+  returns: securityPageValidator,
+  handler: async (ctx, { orgId, paginationOpts }) =>
+    await securityPage(tenantReader(ctx, orgId), paginationOpts),
 });

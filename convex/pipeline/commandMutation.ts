@@ -1,11 +1,12 @@
 /**
  * The corridor of a member's command, in one transaction:
- * 1. principal → 2. lifecycle, policy → 3. limits → arguments → the object's own relation → recent
+ * 1. principal and limits → 2. lifecycle, policy → arguments → the object's own relation → recent
  * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
  *
  * Until the append, a refusal is returned and its record and the limiter's count stay. From the append on,
- * whatever fails is thrown and takes everything back. Limits come before the arguments and the object are looked
- * at: a call that is refused for them has been counted, and a limit tells nothing about ids.
+ * whatever fails is thrown and takes everything back. The caller is counted as soon as it is known who calls, and the
+ * organisation as soon as it is known that they belong to it: before role, arguments and object are looked at, so that
+ * every call that is refused for them has been counted, and a limit tells nothing about them.
  */
 import type { RegisteredMutation } from "convex/server";
 import { v, type PropertyValidators } from "convex/values";
@@ -22,7 +23,15 @@ import {
   type FunctionName,
   type Relation,
 } from "../access/policy.ts";
-import { getAuthUser, requireRole, requireSameOrg, type Member, type Place } from "../access/principal.ts";
+import {
+  getAuthUser,
+  limitKeyOf,
+  requireRole,
+  requireSameOrg,
+  type Member,
+  type Place,
+  type SignedIn,
+} from "../access/principal.ts";
 import { recordRefusal } from "../access/securityLog.ts";
 import { requireStepUp } from "../access/sessions.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
@@ -30,12 +39,22 @@ import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
 import { idempotencyKey } from "../access/fields.ts";
 import { payloadFingerprint } from "./fingerprint.ts";
-import { appendDecision, findReceipt, loadAggregate, type Loaded, type ReceiptKey } from "./ledger.ts";
+import {
+  appendDecision,
+  findReceipt,
+  loadAggregate,
+  readHead,
+  type LedgerHead,
+  type Loaded,
+  type ReceiptKey,
+} from "./ledger.ts";
 import { project } from "./project.ts";
 import { committed, responseValidator, type CommandResponse } from "./response.ts";
 
 type Parsed<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
-type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>> & { idempotencyKey: string };
+type Input<Shape extends z.ZodRawShape> = z.input<
+  z.ZodObject<Shape & { idempotencyKey: typeof idempotencyKey }>
+>;
 
 type MemberFunction = Extract<FunctionName, `commands/${string}`>;
 
@@ -59,6 +78,8 @@ export type CommandSpec<Shape extends z.ZodRawShape, Result extends PropertyVali
     args: Parsed<Shape>;
     state: State;
     member: Member;
+    /** The organisation's head before the command. */
+    head: () => Promise<LedgerHead>;
   }) => Promise<Facts>;
   decide: (input: { state: State; args: Parsed<Shape>; facts: Facts; context: DecisionContext }) => Decision;
   /** Completes the stored ids to the answer, at first and at each replay; here secrets are derived. */
@@ -99,12 +120,40 @@ type Corridor = {
   context: DecisionContext;
 };
 
-/** Steps 1 to 3. */
-async function enter(ctx: MutationCtx, functionName: MemberFunction, member: Member): Promise<Corridor> {
-  const condition = requireRole(functionName, member);
-  await limitCaller(ctx, functionName, member.userId);
-  await limitOrganization(ctx, member.orgId);
-  return { member, condition, context: decisionContext(member.orgId, member.userId) };
+/** What is known of a call when it is refused. */
+type Known = { caller?: SignedIn; member?: Member };
+
+/** Step 1: the caller, counted, as a member, counted. Notes in `known` how far it came. */
+async function enter(
+  ctx: MutationCtx,
+  { function: name, place }: { function: MemberFunction; place?: Place },
+  known: Known,
+): Promise<Member> {
+  const caller = await getAuthUser(ctx);
+  known.caller = caller;
+  const callerLimit = await limitCaller(ctx, name, limitKeyOf(caller));
+  try {
+    known.member = await requireSameOrg(ctx, caller, place);
+  } catch (error) {
+    // Whoever is over the limit hears nothing else.
+    throw error instanceof Refusal ? (callerLimit ?? error) : error;
+  }
+  const { member } = known;
+  const limit = callerLimit ?? (await limitOrganization(ctx, name, limitKeyOf(caller), member.orgId));
+  if (limit !== null) throw limit;
+  return member;
+}
+
+/** Keeps what was refused to a caller who is known. */
+async function record(
+  ctx: MutationCtx,
+  functionName: MemberFunction,
+  { caller, member }: Known,
+  { rejection }: Refusal,
+): Promise<void> {
+  if (caller === undefined) return;
+  const { orgId, role } = member ?? {};
+  await recordRefusal(ctx, { orgId, role, userId: limitKeyOf(caller), function: functionName, rejection });
 }
 
 type Outcome =
@@ -156,7 +205,8 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
   }
   requireVersion(payload, loaded);
   const tenant = tenantReader(ctx, orgId);
-  const facts = await spec.facts({ tenant, args, state: loaded.state, member });
+  const head = async (): Promise<LedgerHead> => await readHead(ctx, orgId);
+  const facts = await spec.facts({ tenant, args, state: loaded.state, member, head });
   const decision = requireAccepted(spec.decide({ state: loaded.state, args, facts, context }));
   const versions = new Map(stream === undefined ? [] : [[stream, loaded.version]]);
   return { kind: "decided", decision, versions, key: receiptKey, fingerprint };
@@ -196,20 +246,17 @@ export function commandMutation<Shape extends z.ZodRawShape, Result extends Prop
   spec: CommandSpec<Shape, Result, State, Facts>,
 ): RegisteredMutation<"public", Input<Shape>, Promise<CommandResponse<Result>>> {
   const handler = async (ctx: MutationCtx, rawArgs: unknown): Promise<unknown> => {
-    let member: Member | undefined;
+    const known: Known = {};
     let corridor: Corridor;
     let outcome: Outcome;
     try {
-      member = await requireSameOrg(ctx, await getAuthUser(ctx), spec.place);
-      corridor = await enter(ctx, spec.function, member);
+      const member = await enter(ctx, spec, known);
+      const condition = requireRole(spec.function, member);
+      corridor = { member, condition, context: decisionContext(member.orgId, member.userId) };
       outcome = await decide(ctx, spec, corridor, rawArgs);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (member !== undefined) {
-        const { orgId, userId, role } = member;
-        const { rejection } = error;
-        await recordRefusal(ctx, { orgId, userId, role, function: spec.function, rejection });
-      }
+      await record(ctx, spec.function, known, error);
       return toRejected(error);
     }
     return await commit(ctx, spec, corridor, outcome);

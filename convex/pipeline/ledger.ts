@@ -38,6 +38,15 @@ export async function loadAggregate<State>(
   }
 }
 
+export type LedgerHead = { seq: number; hash: string };
+
+/** The newest event's sequence and hash. Throws for an organisation without a ledger, which has no members. */
+export async function readHead(ctx: MutationCtx, orgId: string): Promise<LedgerHead> {
+  const head = await ctx.runQuery(components.events.read.head, { orgId });
+  if (head === null) throw new Error(`INV-02 ${orgId} has no ledger`);
+  return { seq: head.seq, hash: head.hash };
+}
+
 export type Receipt = { firstSeq: number; lastSeq: number; headHash: string; eventIds: string[] };
 
 export type ReceiptKey = { orgId: string; actorId: string; command: string; key: string };

@@ -1,6 +1,7 @@
 /** Step 7 of the corridor: every projection and the directory follow the new events, in the same transaction. */
 import { followEvent } from "../access/directory.ts";
 import { followClosing } from "../access/lifecycle.ts";
+import { followChange } from "../access/securityLog.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import type { MutationCtx } from "../_generated/server.js";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
@@ -17,5 +18,6 @@ export async function project(
     for (const projection of PROJECTIONS) await projection.apply(tenant, event);
     await followEvent(ctx, event);
     await followClosing(ctx, event);
+    await followChange(ctx, event);
   }
 }

@@ -6,9 +6,9 @@ import { parseArguments } from "../access/arguments.ts";
 import { Refusal, rejectedValidator, toRejected, type Rejected } from "../access/errors.ts";
 import { limitCaller } from "../access/limits.ts";
 import { policyRow, type FunctionName } from "../access/policy.ts";
-import { getAuthUser, type SignedIn } from "../access/principal.ts";
+import { getAuthUser, limitKeyOf, type SignedIn } from "../access/principal.ts";
+import { logRefusal } from "../access/securityLog.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
-import { limitKeyOf } from "./signedInMutation.ts";
 
 export type SessionResponse = { status: "committed"; result: Record<string, never> } | Rejected;
 
@@ -25,14 +25,19 @@ export function sessionMutation<Shape extends z.ZodRawShape>(spec: {
 }): RegisteredMutation<"public", z.input<z.ZodObject<Shape>>, Promise<SessionResponse>> {
   const schema = z.strictObject(spec.args);
   const handler = async (ctx: MutationCtx, rawArgs: unknown): Promise<SessionResponse> => {
+    let caller: SignedIn | undefined;
     try {
-      const caller = await getAuthUser(ctx);
+      caller = await getAuthUser(ctx);
       policyRow(spec.function);
-      await limitCaller(ctx, spec.function, limitKeyOf(caller));
+      const limit = await limitCaller(ctx, spec.function, limitKeyOf(caller));
+      if (limit !== null) throw limit;
       const args = parseArguments(schema, rawArgs) as z.output<z.ZodObject<Shape>>;
       await spec.run(ctx, caller, args);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+      const { rejection } = error;
+      if (caller !== undefined)
+        logRefusal({ userId: limitKeyOf(caller), function: spec.function, rejection });
       return toRejected(error);
     }
     return { status: "committed", result: {} };

@@ -4,11 +4,9 @@
  * the command founds or the one its invitation names, and the key is looked up by (user, command, key).
  */
 import type { RegisteredMutation } from "convex/server";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { v, type PropertyValidators } from "convex/values";
 import { ulid } from "ulid";
 import { z } from "zod";
-import { sha256Noble, toHex } from "../../ledger/hash.ts";
 import { parseArguments } from "../access/arguments.ts";
 import {
   createUser,
@@ -20,7 +18,7 @@ import { Refusal, toRejected } from "../access/errors.ts";
 import { limitCaller, limitOrganization } from "../access/limits.ts";
 import { policyRow, POLICY_FINGERPRINT, type FunctionName } from "../access/policy.ts";
 import { organizationOf, requireLifecycle } from "../access/lifecycle.ts";
-import { getAuthUser, isEffective, membershipOf, type SignedIn } from "../access/principal.ts";
+import { getAuthUser, isEffective, limitKeyOf, membershipOf, type SignedIn } from "../access/principal.ts";
 import { recordRefusal } from "../access/securityLog.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
@@ -58,21 +56,16 @@ type Entered<Shape extends z.ZodRawShape> = {
   fingerprint: string;
 };
 
-/** The name under which a caller is limited: the user id, or before there is one a hash of the identity. */
-export function limitKeyOf(caller: SignedIn): string {
-  const identity = utf8ToBytes(JSON.stringify([caller.issuer, caller.subject]));
-  return caller.user?.userId ?? toHex(sha256Noble(identity));
-}
-
 /** Steps 1 to 3 and the arguments. */
 async function enter<Shape extends z.ZodRawShape, Result extends PropertyValidators, Facts>(
   ctx: MutationCtx,
   spec: SignedInSpec<Shape, Result, Facts>,
+  caller: SignedIn,
   rawArgs: unknown,
 ): Promise<Entered<Shape>> {
-  const caller = await getAuthUser(ctx);
   policyRow(spec.function);
-  await limitCaller(ctx, spec.function, limitKeyOf(caller));
+  const limit = await limitCaller(ctx, spec.function, limitKeyOf(caller));
+  if (limit !== null) throw limit;
   const schema = z.strictObject({ ...spec.args, idempotencyKey });
   const { idempotencyKey: key, ...payload } = parseArguments(schema, rawArgs) as Parsed<Shape> & {
     idempotencyKey: string;
@@ -126,7 +119,8 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
     const organization = await organizationOf(ctx, orgId);
     if (organization === null) throw new Error("INV-06 an invitation to an organisation without a row");
     requireLifecycle(spec.function, organization.lifecycle, "guest");
-    await limitOrganization(ctx, orgId);
+    const limit = await limitOrganization(ctx, spec.function, limitKeyOf(entered.caller), orgId);
+    if (limit !== null) throw limit;
   }
   const { facts, versions } = await spec.facts({ ctx, orgId, userId, args });
   const context = decisionContext(orgId, userId);
@@ -175,11 +169,13 @@ export function signedInMutation<Shape extends z.ZodRawShape, Result extends Pro
   spec: SignedInSpec<Shape, Result, Facts>,
 ): RegisteredMutation<"public", Input<Shape>, Promise<CommandResponse<Result>>> {
   const handler = async (ctx: MutationCtx, rawArgs: unknown): Promise<unknown> => {
-    let entered: Entered<Shape> | undefined;
+    let caller: SignedIn | undefined;
+    let entered: Entered<Shape>;
     let orgId: string | undefined;
     let decided: Decided;
     try {
-      entered = await enter(ctx, spec, rawArgs);
+      caller = await getAuthUser(ctx);
+      entered = await enter(ctx, spec, caller, rawArgs);
       const replay = await findReplay(ctx, spec.function, entered);
       if (replay !== null) return committed(replay.orgId, true, replay.ids, replay.receipt);
       const organization = await spec.organization(ctx, entered.args);
@@ -188,9 +184,9 @@ export function signedInMutation<Shape extends z.ZodRawShape, Result extends Pro
       ({ orgId } = organization);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (entered !== undefined && orgId !== undefined) {
+      if (caller !== undefined) {
         const { rejection } = error;
-        await recordRefusal(ctx, { orgId, userId: entered.userId, function: spec.function, rejection });
+        await recordRefusal(ctx, { orgId, userId: limitKeyOf(caller), function: spec.function, rejection });
       }
       return toRejected(error);
     }

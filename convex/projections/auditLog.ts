@@ -20,6 +20,7 @@ const CATEGORIES = [
   "booking",
   "assignment",
   "status",
+  "export",
 ] as const satisfies readonly Category[];
 
 const CATEGORY: Record<DomainEvent["type"], Category> = {
@@ -49,6 +50,7 @@ const CATEGORY: Record<DomainEvent["type"], Category> = {
   "booking.completed": "status",
   "booking.noShowMarked": "status",
   "booking.cancelled": "status",
+  "export.begun": "export",
 };
 
 function instant(timestampMs: number): string {
@@ -148,12 +150,17 @@ function serviceSummary(event: DomainEvent): string | null {
   }
 }
 
+function exportSummary(event: DomainEvent): string | null {
+  return event.type === "export.begun" ? `Export begun, up to sequence ${event.data.headSeq}` : null;
+}
+
 function summarise(event: DomainEvent): string {
   return (
     organizationSummary(event) ??
     memberSummary(event) ??
     serviceSummary(event) ??
     bookingSummary(event) ??
+    exportSummary(event) ??
     event.type
   );
 }

@@ -9,7 +9,15 @@ import { z } from "zod";
 import { parseArguments } from "../access/arguments.ts";
 import { Refusal, toConvexError } from "../access/errors.ts";
 import { policyRow, type Condition, type FunctionName } from "../access/policy.ts";
-import { getAuthUser, requireRole, requireSameOrg, type Member, type SignedIn } from "../access/principal.ts";
+import {
+  getAuthUser,
+  limitKeyOf,
+  requireRole,
+  requireSameOrg,
+  type Member,
+  type SignedIn,
+} from "../access/principal.ts";
+import { logRefusal } from "../access/securityLog.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { query, type QueryCtx } from "../_generated/server.js";
 
@@ -33,16 +41,27 @@ type Spec<Shape extends z.ZodRawShape, Returns extends AnyValidator, View> = {
   handler: (view: View) => Promise<Infer<Returns>>;
 };
 
+/** What is known of a call when it is refused. */
+type Known = { caller?: SignedIn; member?: Member };
+
 function register<Shape extends z.ZodRawShape, Returns extends AnyValidator>(
   returns: Returns,
-  run: (ctx: QueryCtx, rawArgs: unknown) => Promise<Infer<Returns>>,
+  name: FunctionName,
+  run: (ctx: QueryCtx, rawArgs: unknown, known: Known) => Promise<Infer<Returns>>,
 ): RegisteredQuery<"public", Input<Shape>, Promise<Infer<Returns>>> {
   const handler = async (ctx: QueryCtx, rawArgs: unknown): Promise<Infer<Returns>> => {
+    const known: Known = {};
     try {
-      return await run(ctx, rawArgs);
+      return await run(ctx, rawArgs, known);
     } catch (error) {
-      if (error instanceof Refusal) throw toConvexError(error);
-      throw error;
+      if (!(error instanceof Refusal)) throw error;
+      const { caller, member } = known;
+      const { rejection } = error;
+      if (caller !== undefined) {
+        const { orgId, role } = member ?? {};
+        logRefusal({ orgId, role, userId: limitKeyOf(caller), function: name, rejection });
+      }
+      throw toConvexError(error);
     }
   };
   return query({ args: v.any(), returns, handler: handler as never });
@@ -53,8 +72,10 @@ export function projectionQuery<Shape extends z.ZodRawShape, Returns extends Any
   spec: Spec<Shape, Returns, MemberView<Shape>>,
 ): RegisteredQuery<"public", Input<Shape>, Promise<Infer<Returns>>> {
   const schema = z.strictObject(spec.args);
-  return register<Shape, Returns>(spec.returns, async (ctx, rawArgs) => {
-    const member = await requireSameOrg(ctx, await getAuthUser(ctx));
+  return register<Shape, Returns>(spec.returns, spec.function, async (ctx, rawArgs, known) => {
+    known.caller = await getAuthUser(ctx);
+    const member = await requireSameOrg(ctx, known.caller);
+    known.member = member;
     const condition = requireRole(spec.function, member);
     const args = parseArguments(schema, rawArgs) as Parsed<Shape>;
     return await spec.handler({ ctx, tenant: tenantReader(ctx, member.orgId), member, condition, args });
@@ -66,8 +87,9 @@ export function signedInQuery<Shape extends z.ZodRawShape, Returns extends AnyVa
   spec: Spec<Shape, Returns, { ctx: QueryCtx; caller: SignedIn; args: Parsed<Shape> }>,
 ): RegisteredQuery<"public", Input<Shape>, Promise<Infer<Returns>>> {
   const schema = z.strictObject(spec.args);
-  return register<Shape, Returns>(spec.returns, async (ctx, rawArgs) => {
+  return register<Shape, Returns>(spec.returns, spec.function, async (ctx, rawArgs, known) => {
     const caller = await getAuthUser(ctx);
+    known.caller = caller;
     policyRow(spec.function);
     return await spec.handler({ ctx, caller, args: parseArguments(schema, rawArgs) });
   });

@@ -5,7 +5,7 @@
  */
 import type { MutationCtx } from "../_generated/server.js";
 import { FORGET_IN_DIRECTORY } from "../access/directory.ts";
-import { forgetOrganizationLimit, forgetRefusalLimit } from "../access/limits.ts";
+import { forgetOrganizationLimit } from "../access/limits.ts";
 import { tenantWriter, type TenantIndex, type TenantTable, type TenantWriter } from "../access/tenantDb.ts";
 import { removeReceipts } from "./ledgerCheck.ts";
 
@@ -29,15 +29,6 @@ function rowsOf<Table extends TenantTable>(table: Table, index: TenantIndex<Tabl
   return async (ctx, orgId) => await removeRows(tenantWriter(ctx, orgId), table, index);
 }
 
-/** Whoever has a refusal in the log has a limit on more of them. */
-async function removeSecurityLog(ctx: MutationCtx, orgId: string): Promise<number> {
-  const tenant = tenantWriter(ctx, orgId);
-  const rows = await tenant.rows("securityLog", "by_orgId_and_at").take(REMOVE_MAX);
-  for (const userId of new Set(rows.map((row) => row.userId))) await forgetRefusalLimit(ctx, orgId, userId);
-  for (const row of rows) await tenant.remove("securityLog", row);
-  return rows.length;
-}
-
 async function removeOrganization(ctx: MutationCtx, orgId: string): Promise<number> {
   await forgetOrganizationLimit(ctx, orgId);
   return await removeRows(tenantWriter(ctx, orgId), "organizations", "by_orgId");
@@ -56,7 +47,8 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["bookings", rowsOf("bookings", "by_orgId_and_bookingId")],
   ["services", rowsOf("services", "by_orgId_and_serviceId")],
   ["auditLog", rowsOf("auditLog", "by_orgId_and_seq")],
-  ["securityLog and rateLimiter/rateLimits", removeSecurityLog],
+  ["securityLog", rowsOf("securityLog", "by_orgId_and_at")],
+  ["alerts", rowsOf("alerts", "by_orgId_and_at")],
   ["integrityFreezes", rowsOf("integrityFreezes", "by_orgId")],
   ["verifiedHeads", rowsOf("verifiedHeads", "by_orgId")],
   ["organizations and rateLimiter/rateLimits", removeOrganization],

@@ -14,6 +14,7 @@ import {
 } from "../../convex/access/environment.ts";
 import type { ConnectionLimits } from "./connections.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
+import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
 import { isLoopbackAddress, isLoopbackHostname } from "./loopback.ts";
 
 export type EnvironmentName = "development" | "production";
@@ -54,6 +55,8 @@ export type HostConfig = {
   /** How much of the heap may be in use while a function runs, in MiB; absent leaves it to Node's own limit. */
   engineMemoryMib?: number;
   connections: ConnectionLimits;
+  /** How many calls without a valid token one source may make. */
+  sources: SourceLimits;
 };
 
 /**
@@ -61,6 +64,9 @@ export type HostConfig = {
  * every client comes from the proxy's address, so one address may use half.
  */
 const CONNECTIONS: ConnectionLimits = { most: 8_192, mostPerAddress: 4_096 };
+
+/** Calls a minute without a valid token; pages that have signed in make none. */
+const ANONYMOUS_CALLS_PER_MINUTE = 600;
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -115,6 +121,11 @@ const hostVariables = z.object({
     .string()
     .transform((text) => text.split(",").map((origin) => origin.trim()))
     .refine((origins) => origins.every(isOrigin), "must be origins like https://app.example, comma separated")
+    .optional(),
+  DAYBOOK_TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(",").map((range) => range.trim()))
+    .refine(areProxyRanges, "must be addresses or CIDR ranges, comma separated")
     .optional(),
   DAYBOOK_SITE_URL: publicUrl.optional(),
   DAYBOOK_API_URL: publicUrl.optional(),
@@ -282,6 +293,13 @@ function assemble(
       ? {}
       : { engineMemoryMib: host.DAYBOOK_ENGINE_MEMORY_MIB }),
     connections: CONNECTIONS,
+    sources: {
+      callsPerMinute: Math.max(
+        1,
+        Math.floor((ANONYMOUS_CALLS_PER_MINUTE * environment.DAYBOOK_RATE_LIMIT_PERCENT) / 100),
+      ),
+      trustedProxies: host.DAYBOOK_TRUSTED_PROXIES ?? [],
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { CACHE_FOLDER } from "../compileCache.ts";
 import { SupervisedEngine } from "../engineThread/supervisedEngine.ts";
 import { Operator } from "../push/operator.ts";
 import { Authenticator, type TrustedProvider } from "./authentication.ts";
+import { Callers } from "./callers.ts";
 import type { HostConfig } from "./config.ts";
 import { loadDevelopmentSecrets, type DevelopmentSecrets } from "./developmentSecrets.ts";
 import { claimDataFolder } from "./environmentMarker.ts";
@@ -34,6 +35,7 @@ import { Metrics } from "./metrics.ts";
 import { observedEngine } from "./observedEngine.ts";
 import { isLoopbackAddress } from "./loopback.ts";
 import { corsHeaders, preflight } from "./origins.ts";
+import { SourceLimit } from "./sourceLimit.ts";
 import { answerSite, type SiteParts } from "./site.ts";
 import { SyncServer } from "./syncServer.ts";
 
@@ -97,8 +99,9 @@ export async function startHost(
     engine = operator.attach(observedEngine(opened, watch));
     const providers = await allProviders(engine, development, log);
     const authenticator = new Authenticator({ providers, adminKey });
+    const callers = new Callers({ authenticator, ...watch });
     const failed = failure.promise;
-    const parts = { config, ports, engine, authenticator, development, operator, adminKey, failed };
+    const parts = { config, ports, engine, authenticator, callers, development, operator, adminKey, failed };
     const host = serve({ ...parts, ...watch });
     log({
       level: "debug",
@@ -116,7 +119,13 @@ export async function startHost(
 }
 
 /** What everything that happens is told to. */
-type Watch = { log: Log; report: Report; metrics: Metrics; connections: Connections };
+type Watch = {
+  log: Log;
+  report: Report;
+  metrics: Metrics;
+  connections: Connections;
+  sources: SourceLimit;
+};
 
 function watchOf(
   config: HostConfig,
@@ -132,7 +141,11 @@ function watchOf(
     const message = "connections are refused: there are as many as the host takes";
     log({ level: "warn", component: "http", message, refused, ...config.connections });
   });
-  return { log, report, metrics: new Metrics(), connections };
+  const sources = new SourceLimit(config.sources, (source, refused) => {
+    const message = "calls without a valid token are refused: their source makes too many";
+    log({ level: "warn", component: "security", message, outcome: "limited", source, refused });
+  });
+  return { log, report, metrics: new Metrics(), connections, sources };
 }
 
 /** Convex calls a part of the app a component; in the host's log it is a part of the host. */
@@ -155,7 +168,12 @@ function secretValues(environment: Readonly<Record<string, string>>, adminKey: s
   return texts.flatMap((text) => text?.split(/[:,|]/) ?? []).filter((part) => part.length >= 32);
 }
 
-async function openPorts({ host, port, sitePort }: HostConfig, watch: Watch): Promise<Ports> {
+function isHttps(url: string | undefined): boolean {
+  return url?.startsWith("https:") === true;
+}
+
+async function openPorts(config: HostConfig, watch: Watch): Promise<Ports> {
+  const { host, port, sitePort, apiUrl, siteUrl } = config;
   const { log, metrics, report, connections } = watch;
   const watching: ListenerWatch = {
     connections,
@@ -165,12 +183,18 @@ async function openPorts({ host, port, sitePort }: HostConfig, watch: Watch): Pr
       log({ level, component: "http", message: "answered", ...answered, ms: Math.round(ms) });
     },
   };
-  const api = await Listener.open({ host, port, variable: "PORT" }, report, watching);
+  const api = await Listener.open({ host, port, variable: "PORT" }, report, {
+    ...watching,
+    isSecure: isHttps(apiUrl),
+  });
   api.serve({ answer: answerUnready("starting") });
   try {
     return {
       api,
-      site: await Listener.open({ host, port: sitePort, variable: "SITE_PORT" }, report, watching),
+      site: await Listener.open({ host, port: sitePort, variable: "SITE_PORT" }, report, {
+        ...watching,
+        isSecure: isHttps(siteUrl),
+      }),
     };
   } catch (error) {
     await api.close(0);
@@ -228,6 +252,7 @@ type HostParts = Watch & {
   ports: Ports;
   engine: Engine;
   authenticator: Authenticator;
+  callers: Callers;
   development: DevelopmentProvider | undefined;
   operator: Operator;
   adminKey: string | undefined;
@@ -246,6 +271,7 @@ function serve(parts: HostParts): Host {
     mutationsQueued: () => sync.mutationsQueued,
     openConnections: () => connections.open,
     refusedConnections: () => connections.refused,
+    limitedCalls: () => parts.sources.refused,
   });
   const siteUrl = urlOf(ports.site);
   const site: SiteParts = { engine, authenticator, siteUrl: config.siteUrl ?? siteUrl };
@@ -300,7 +326,7 @@ function answerApiPort(parts: HostParts, site: SiteParts, presentation: { expose
     site: site.siteUrl,
   });
   const api = apiRoutes({
-    ...{ engine, authenticator, presentation, fileBytesMax },
+    ...{ engine, authenticator, callers: parts.callers, presentation, fileBytesMax },
     instanceName: "daybook",
     version,
   });

@@ -5,6 +5,7 @@ import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestHosts, tokenFor } from "./hostForTests.ts";
 import type { Host } from "./host.ts";
+import { RawClient } from "./rawClientForTests.ts";
 
 const hosts = new TestHosts();
 let host: Host;
@@ -163,14 +164,14 @@ describe("the HTTP API", () => {
     expect((await ask({ path: "/api/mutation", body })).status).toBe(400);
   });
 
-  test("a body above the limit is 413, with and without a length", async () => {
+  test("API4 a body above the limit is 413, with and without a length", async () => {
     const body = Buffer.alloc(17 * 1024 * 1024, "x");
     expect((await ask({ path: "/api/mutation", body })).status).toBe(413);
     const chunked = { "transfer-encoding": "chunked" };
     expect((await ask({ path: "/api/mutation", body, headers: chunked })).status).toBe(413);
   });
 
-  test("only declared methods are answered, whatever a header asks for", async () => {
+  test("S09 only declared methods are answered, whatever a header asks for", async () => {
     for (const method of ["PUT", "DELETE", "TRACE", "PATCH", "HEAD"]) {
       const answer = await ask({ method, path: "/api/mutation" });
       expect([method, answer.status, answer.headers.allow]).toEqual([method, 405, "POST"]);
@@ -224,6 +225,36 @@ describe("the HTTP API", () => {
   });
 });
 
+describe("the headers of a reply", () => {
+  test("R67 no cache keeps it, no page shows it, and its type is what it says", async () => {
+    const answers = [
+      await post("/api/query", { path: "notes:list", args: {} }),
+      await post("/api/query", "{"),
+      await ask({ method: "GET", path: "/nothing" }),
+      await ask({ method: "GET", path: "/version" }),
+    ];
+    for (const { headers } of answers) {
+      expect(headers).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+      });
+      expect(headers["strict-transport-security"]).toBeUndefined();
+      expect(headers["x-powered-by"]).toBeUndefined();
+      expect(headers["server"]).toBeUndefined();
+    }
+  });
+
+  test("a port that is reached by https says so for a year", async () => {
+    const secure = await hosts.start({ DAYBOOK_API_URL: "https://api.example" });
+    const { headers } = await ask({ method: "GET", path: "/version" }, secure.url);
+    expect(headers["strict-transport-security"]).toBe("max-age=31536000");
+    const site = await ask({ method: "GET", path: "/hello" }, secure.siteUrl);
+    expect(site.headers["strict-transport-security"]).toBeUndefined();
+  });
+});
+
 describe("pages of other origins", () => {
   const call = JSON.stringify({ path: "notes:list", args: {} });
 
@@ -232,16 +263,21 @@ describe("pages of other origins", () => {
     "null",
     "http://localhost.evil.example",
     "http://127.0.0.1.evil.example",
-  ])("%s may not call, nor preflight", async (origin) => {
+    "http://localhost:5173/",
+    "HTTP://localhost:5173",
+    "file://",
+    "",
+  ])("S01 %j may not call, nor preflight, nor open a socket", async (origin) => {
     const answer = await ask({ path: "/api/query", headers: { origin }, body: call });
     expect(answer.status).toBe(403);
     expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
     const before = await ask({ method: "OPTIONS", path: "/api/query", headers: { origin } });
     expect(before.status).toBe(403);
     expect(before.headers["access-control-allow-origin"]).toBeUndefined();
+    await expect(RawClient.open(host, { headers: { origin } })).rejects.toThrow("403");
   });
 
-  test("loopback origins may in development, without credentials", async () => {
+  test("S01 loopback origins may in development, without credentials", async () => {
     const origin = "http://localhost:5173";
     const answer = await ask({ path: "/api/query", headers: { origin }, body: call });
     expect(answer.status).toBe(200);
@@ -252,12 +288,16 @@ describe("pages of other origins", () => {
     expect(before.headers["access-control-allow-headers"]).toContain("authorization");
   });
 
-  test("the listed origins may, and only those", async () => {
+  test("S01 the listed origins may, and only those: no sub-domain, no likeness, no other scheme or port", async () => {
     const strict = await hosts.start({ DAYBOOK_ALLOWED_ORIGINS: "https://app.example" });
     const from = async (origin: string): Promise<number> =>
       (await ask({ path: "/api/query", headers: { origin }, body: call }, strict.url)).status;
     expect(await from("https://app.example")).toBe(200);
-    expect(await from("http://app.example")).toBe(403);
+    const alike = ["http://app.example", "https://app.example:8443", "https://app.example.evil.example"];
+    for (const origin of [...alike, "https://evil.app.example", "https://notapp.example", "null"]) {
+      expect([origin, await from(origin)]).toEqual([origin, 403]);
+      await expect(RawClient.open(strict, { headers: { origin } })).rejects.toThrow("403");
+    }
     expect(await from("http://localhost:5173")).toBe(403);
   });
 });

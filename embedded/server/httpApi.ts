@@ -1,7 +1,8 @@
 /** Convex's HTTP API: one request, one call. Function errors are results (200), not HTTP errors. */
 import { z } from "zod";
-import type { Call, Engine, Outcome } from "../engine/contract.ts";
+import type { Call, Engine, Identity, Outcome } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
+import type { Callers } from "./callers.ts";
 import { fileRoutes } from "./fileRoutes.ts";
 import { healthy, ready, READY_ROUTE } from "./health.ts";
 import {
@@ -39,6 +40,7 @@ const batchRequest = z.object({ queries: z.array(functionRequest).max(BATCH_LENG
 export type ApiParts = {
   engine: Engine;
   authenticator: Authenticator;
+  callers: Callers;
   presentation: Presentation;
   instanceName: string;
   version: string;
@@ -86,8 +88,9 @@ function readable(handler: Handler): Methods {
 
 function calling(parts: ApiParts, run: (call: Call) => Promise<Outcome>): Handler {
   return async (exchange) => {
+    const identity = await identityOf(parts, exchange);
     const request = await readJson(exchange, functionRequest, BODY_BYTES_MAX);
-    return await answerCall(parts, exchange, request, run);
+    return await answerCall(parts, exchange, request, identity, run);
   };
 }
 
@@ -95,11 +98,12 @@ async function answerCall(
   parts: ApiParts,
   exchange: Exchange,
   request: FunctionRequest,
+  identity: Identity,
   run: (call: Call) => Promise<Outcome>,
 ): Promise<Reply> {
   const { requestId } = exchange;
   const format = formatOf(request.format, clientOf(exchange));
-  const call = makeCall(request, await identityOf(parts, exchange), requestId);
+  const call = makeCall(request, identity, requestId);
   return jsonText(200, resultText(await run(call), { format, requestId, presentation: parts.presentation }));
 }
 
@@ -111,7 +115,8 @@ async function answerQueryString(parts: ApiParts, exchange: Exchange): Promise<R
     format: parameters.get("format"),
   };
   const request = checkShape(functionRequest, given);
-  return await answerCall(parts, exchange, request, (call) => parts.engine.query(call));
+  const identity = await identityOf(parts, exchange);
+  return await answerCall(parts, exchange, request, identity, (call) => parts.engine.query(call));
 }
 
 /** The last path segment names the function, those before it the module: `/api/run/dir/module/function`. */
@@ -120,9 +125,10 @@ async function answerRun(parts: ApiParts, exchange: Exchange): Promise<Reply> {
   const name = segments.pop() ?? "";
   const module = segments.join("/");
   if (module === "" || name === "") throw new HttpProblem(404, "NotFound", "no such address");
+  const identity = await identityOf(parts, exchange);
   const body = await readJson(exchange, runRequest, BODY_BYTES_MAX);
   const request = { ...body, path: `${module}:${name}`, format: body.format ?? ("json" as const) };
-  return await answerCall(parts, exchange, request, (call) => parts.engine.run(call));
+  return await answerCall(parts, exchange, request, identity, (call) => parts.engine.run(call));
 }
 
 function decodeSegment(segment: string): string {
@@ -135,10 +141,11 @@ function decodeSegment(segment: string): string {
 
 /** Only the newest snapshot can be read, so an older timestamp is refused instead of answered from another. */
 async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Promise<Reply> {
+  const identity = await identityOf(parts, exchange);
   const request = await readJson(exchange, functionRequest.required({ ts: true }), BODY_BYTES_MAX);
   const ts = decodeTimestamp(request.ts);
   if (ts === undefined) throw new HttpProblem(400, "BadTimestamp", "ts must be a timestamp of /api/query_ts");
-  return await answerCall(parts, exchange, request, async (call) => {
+  return await answerCall(parts, exchange, request, identity, async (call) => {
     const outcome = await parts.engine.query(call, ts);
     if (outcome.ts === ts || outcome.ok) return outcome;
     throw new HttpProblem(400, "SnapshotNotAvailable", outcome.message);
@@ -146,8 +153,8 @@ async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Prom
 }
 
 async function answerBatch(parts: ApiParts, exchange: Exchange): Promise<Reply> {
-  const { queries } = await readJson(exchange, batchRequest, BODY_BYTES_MAX);
   const identity = await identityOf(parts, exchange);
+  const { queries } = await readJson(exchange, batchRequest, BODY_BYTES_MAX);
   const { requestId } = exchange;
   const subscription = parts.engine.subscribe(() => undefined);
   try {
@@ -167,8 +174,8 @@ async function answerBatch(parts: ApiParts, exchange: Exchange): Promise<Reply> 
   }
 }
 
-async function identityOf(parts: ApiParts, exchange: Exchange): ReturnType<Authenticator["fromHeader"]> {
-  return await parts.authenticator.fromHeader(exchange.request.headers.authorization);
+async function identityOf(parts: ApiParts, exchange: Exchange): ReturnType<Callers["ofRequest"]> {
+  return await parts.callers.ofRequest(exchange);
 }
 
 function clientOf(exchange: Exchange): string | undefined {

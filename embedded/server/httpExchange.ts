@@ -66,6 +66,12 @@ export function newRequestId(): string {
   return uuid.slice(0, 8) + uuid.slice(-8);
 }
 
+/** Of replies that are data and never a page: no cache keeps them, and where one is shown it may do nothing. */
+const DATA_HEADERS = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
 /** A JSON reply that no cache keeps. */
 export function json(status: number, value: unknown): Reply {
   return jsonText(status, JSON.stringify(value));
@@ -73,14 +79,14 @@ export function json(status: number, value: unknown): Reply {
 
 /** The same from text that is JSON already. */
 export function jsonText(status: number, body: string): Reply {
-  return { status, headers: { "content-type": "application/json", "cache-control": "no-store" }, body };
+  return { status, headers: { ...DATA_HEADERS, "content-type": "application/json" }, body };
 }
 
 /** A plain text reply that no cache keeps. */
 export function text(status: number, body: string): Reply {
   return {
     status,
-    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+    headers: { ...DATA_HEADERS, "content-type": "text/plain; charset=utf-8" },
     body,
   };
 }
@@ -173,6 +179,7 @@ export function send(request: IncomingMessage, response: ServerResponse, reply: 
     response.setHeader(name, typeof value === "string" ? value : [...value]);
   }
   response.setHeader("x-content-type-options", "nosniff");
+  response.setHeader("referrer-policy", "no-referrer");
   writeBody(response, reply.status, body);
   if (request.complete) return;
   request.resume();

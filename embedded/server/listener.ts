@@ -32,8 +32,13 @@ export type Answered = { method: string; route: string; status: number; ms: numb
 /** Who watches over a port, if anyone does. */
 export type ListenerWatch = {
   connections?: Connections;
+  /** Whether clients reach the port by https, and shall not try without it (RFC 6797). */
+  isSecure?: boolean;
   onAnswered?: (answered: Answered) => void;
 };
+
+/** A year. */
+const STRICT_TRANSPORT = "max-age=31536000";
 
 const UNKNOWN_ROUTE = "unknown";
 
@@ -116,6 +121,7 @@ export class Listener {
     }
     if (!response.destroyed) {
       response.setHeader("x-request-id", requestId);
+      if (this.#watch.isSecure === true) response.setHeader("strict-transport-security", STRICT_TRANSPORT);
       if (this.#closing) response.setHeader("connection", "close");
     }
     send(request, response, reply);

@@ -1,7 +1,7 @@
 /**
  * Log records → lines on stderr: JSON in production, for people in development. One record is one line, and a
  * known secret, a token or the value of a field that is named like one is never part of it. Records name no
- * organisation and no user.
+ * organisation and no user, but for those that stand in for the security log.
  */
 import { pino } from "pino";
 

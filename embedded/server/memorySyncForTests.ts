@@ -8,8 +8,11 @@ import { generateKeyPair, SignJWT } from "jose";
 import { WebSocket } from "ws";
 import type { Engine } from "../engine/contract.ts";
 import { Authenticator } from "./authentication.ts";
+import { Callers } from "./callers.ts";
 import type { LogRecord } from "./logging.ts";
+import { Metrics } from "./metrics.ts";
 import { RawClient } from "./rawClientForTests.ts";
+import { SourceLimit } from "./sourceLimit.ts";
 import { SyncServer } from "./syncServer.ts";
 
 const ISSUER = "https://issuer.example";
@@ -32,6 +35,12 @@ export class MemorySync {
       {
         engine,
         authenticator,
+        callers: new Callers({
+          authenticator,
+          sources: new SourceLimit({ callsPerMinute: 1_000_000, trustedProxies: [] }),
+          log: (record) => this.logged.push(record),
+          metrics: new Metrics(),
+        }),
         presentation: { exposeLogs: false },
         report: (message, error) => {
           throw new Error(message, { cause: error });

@@ -15,7 +15,11 @@ export type LiveFigures = {
   mutationsQueued: () => number;
   openConnections: () => number;
   refusedConnections: () => number;
+  limitedCalls: () => number;
 };
+
+/** Functions answer with codes of a closed set, in capitals; the host's own are two words of letters. */
+const REFUSAL_CODE = /^([A-Z][A-Z_]{2,31}|Unauthenticated|BadAdminKey)$/;
 
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
@@ -46,6 +50,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #refusals = new Counter({
+    name: "daybook_refusals_total",
+    help: "Refused calls by code: those of the functions, and of tokens that never reach one.",
+    labelNames: ["code"],
+    registers: [this.#registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -56,6 +67,11 @@ export class Metrics {
 
   callEnded(kind: CallKind, outcome: "success" | "error", seconds: number): void {
     this.#calls.observe({ kind, outcome }, seconds);
+  }
+
+  /** Counts a refusal by its code; what does not look like a code is counted as `other`. */
+  refused(code: unknown): void {
+    this.#refusals.inc({ code: typeof code === "string" && REFUSAL_CODE.test(code) ? code : "other" });
   }
 
   liveQueriesChanged(by: number): void {
@@ -71,18 +87,16 @@ export class Metrics {
     this.#ask("daybook_open_sockets", "Open WebSockets.", figures.openSockets);
     this.#ask("daybook_mutations_queued", "Mutations that wait for their turn.", figures.mutationsQueued);
     this.#ask("daybook_connections_open", "Open connections over both ports.", figures.openConnections);
-    const { refusedConnections } = figures;
-    let seen = 0;
-    new Counter({
-      name: "daybook_connections_refused_total",
-      help: "Connections that were closed because there were too many.",
-      registers: [this.#registry],
-      collect() {
-        const total = refusedConnections();
-        this.inc(total - seen);
-        seen = total;
-      },
-    });
+    this.#askTotal(
+      "daybook_connections_refused_total",
+      "Connections that were closed because there were too many.",
+      figures.refusedConnections,
+    );
+    this.#askTotal(
+      "daybook_source_limited_total",
+      "Calls without a valid token that were refused because their source made too many.",
+      figures.limitedCalls,
+    );
   }
 
   /** Answers `GET /metrics`. Throws HttpProblem 403, or AuthenticationError for a wrong key. */
@@ -92,6 +106,20 @@ export class Metrics {
     }
     const headers = { "content-type": this.#registry.contentType, "cache-control": "no-store" };
     return { status: 200, headers, body: await this.#registry.metrics() };
+  }
+
+  #askTotal(name: string, help: string, figure: () => number): void {
+    let seen = 0;
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        const total = figure();
+        this.inc(total - seen);
+        seen = total;
+      },
+    });
   }
 
   #ask(name: string, help: string, figure: () => number): void {

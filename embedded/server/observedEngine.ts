@@ -13,6 +13,7 @@ export function observedEngine(engine: Engine, watch: Watch): Engine {
   const observe = async <T extends Outcome>(kind: CallKind, call: Call, work: Promise<T>): Promise<T> => {
     const outcome = await timed(watch, kind, work, ({ ok }) => ok);
     if (!outcome.ok) logFailure(watch.log, kind, call);
+    countRefusal(watch.metrics, outcome);
     return outcome;
   };
   return {
@@ -34,6 +35,21 @@ export function observedEngine(engine: Engine, watch: Watch): Engine {
     files: engine.files,
     close: () => engine.close(),
   };
+}
+
+/** The code of a refusal: of the error that a function threw, or of the answer `{status: "rejected", code}`. */
+function countRefusal(metrics: Metrics, outcome: Outcome): void {
+  const refusal = outcome.ok ? rejectionIn(outcome.value) : outcome.errorData;
+  if (typeof refusal === "object" && refusal !== null && "code" in refusal) metrics.refused(refusal.code);
+}
+
+function rejectionIn(value: string): unknown {
+  // Most answers are none, and need not be parsed for it.
+  if (!value.includes('"rejected"')) return undefined;
+  const answer = JSON.parse(value) as unknown;
+  const isRejected =
+    typeof answer === "object" && answer !== null && "status" in answer && answer.status === "rejected";
+  return isRejected ? answer : undefined;
 }
 
 async function timed<T>(
@@ -103,5 +119,6 @@ class ObservedSubscription implements Subscription {
     if (outcome.ok || query === undefined || query.failureLogged === token) return;
     query.failureLogged = token;
     logFailure(this.#watch.log, "query", query.call);
+    countRefusal(this.#watch.metrics, outcome);
   }
 }

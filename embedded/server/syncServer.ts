@@ -48,7 +48,8 @@ export class SyncServer {
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new SyncSession(webSocket, socket, this.#parts);
+      const source = this.#parts.callers.sourceOf(request);
+      const session = new SyncSession(webSocket, socket, source, this.#parts);
       this.#sessions.add(session);
       webSocket.on("close", () => this.#sessions.delete(session));
     });

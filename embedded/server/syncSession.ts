@@ -15,6 +15,7 @@ import type { WebSocket } from "ws";
 import type { Engine, Identity, Outcome, Timestamp } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
+import type { Callers } from "./callers.ts";
 import { makeCall, type Presentation } from "./functionCalls.ts";
 import { HttpProblem, newRequestId, type Report } from "./httpExchange.ts";
 import { MalformedJson, parseJsonText } from "./json.ts";
@@ -47,6 +48,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 export type SyncParts = {
   engine: Engine;
   authenticator: Authenticator;
+  callers: Callers;
   presentation: Presentation;
   report: Report;
   log: Log;
@@ -57,6 +59,7 @@ export type SyncParts = {
 export class SyncSession {
   readonly #socket: WebSocket;
   readonly #parts: SyncParts;
+  readonly #source: string;
   readonly #outbox: Outbox;
   readonly #queries: LiveQueries;
   readonly #mutations = new TaskQueue({
@@ -89,8 +92,9 @@ export class SyncSession {
   #ended = false;
   #heardAtMs = Date.now();
 
-  /** `stream` is what the socket reads from and writes to. */
-  constructor(socket: WebSocket, stream: Duplex, parts: SyncParts) {
+  /** `stream` is what the socket reads from and writes to, `source` where it comes from. */
+  constructor(socket: WebSocket, stream: Duplex, source: string, parts: SyncParts) {
+    this.#source = source;
     this.#socket = socket;
     this.#parts = parts;
     this.#outbox = new Outbox(socket, stream);
@@ -180,6 +184,7 @@ export class SyncSession {
   }
 
   async #react(message: ClientMessage): Promise<void> {
+    if (!this.#mayDo(message)) return;
     switch (message.type) {
       case "Connect":
         this.#connect(message);
@@ -198,6 +203,19 @@ export class SyncSession {
         return;
       case "Event":
         return;
+    }
+  }
+
+  /** False when the session is over, because whoever sends this is nobody and has sent too much. */
+  #mayDo({ type }: ClientMessage): boolean {
+    if (type !== "Mutation" && type !== "Action" && type !== "ModifyQuerySet") return true;
+    try {
+      this.#parts.callers.countAnonymous(this.#source, this.#identity);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HttpProblem)) throw error;
+      this.#end(1013, "TooManyRequests: try again later");
+      return false;
     }
   }
 
@@ -230,8 +248,14 @@ export class SyncSession {
       return;
     }
     try {
-      this.#identity = await this.#identityFrom(message);
+      this.#identity = await this.#parts.callers.verified(this.#source, undefined, () =>
+        this.#identityFrom(message),
+      );
     } catch (error) {
+      if (error instanceof HttpProblem) {
+        this.#end(1013, "TooManyRequests: try again later");
+        return;
+      }
       if (!(error instanceof AuthenticationError)) throw error;
       this.#outbox.send(authError(error.message, baseVersion, true));
       this.#end(1000, "Unauthenticated");

@@ -4,20 +4,8 @@ import type { Sha256 } from "../hash.ts";
 import type { DamageKind } from "../verify.ts";
 import { lifecycleEvents, reseal, SAMPLE_ORG_ID, sampleId } from "./sampleLedger.ts";
 import { at, bundleOf, resealOne, retext, rewrite, sampleChain, splice, stranger } from "./tampering.ts";
-import type { Sample } from "./tampering.ts";
-
-export interface ChainCase {
-  readonly name: string;
-  readonly what: string;
-  /** The export, byte for byte. */
-  readonly bundle: string;
-  /** A head that the auditor knows from elsewhere, `SEQ:HASH` or `HASH`. */
-  readonly expectHead?: string;
-  readonly earlierHead?: string;
-  readonly verdict:
-    | { readonly result: "intact" }
-    | { readonly result: "damaged"; readonly seq: number; readonly kind: DamageKind };
-}
+import type { ChainCase, Sample } from "./tampering.ts";
+import { exportCases } from "./exportedLedgers.ts";
 
 type Bad = readonly [name: string, kind: DamageKind, seq: number, what: string, bundle: string];
 
@@ -386,7 +374,7 @@ function lifecycleCases(sha256: Sha256): ChainCase[] {
   ];
 }
 
-/** Every chain of the vectors: two sound ones, then the damaged ones, then those of a lifecycle. */
+/** Every chain of the vectors: two sound ones, then the damaged ones, then those of a lifecycle and an export. */
 export function chainCases(sha256: Sha256): ChainCase[] {
   const sample = sampleChain(sha256);
   const bad = [alterations, positions, insertions, links, meanings, texts, cuts].flatMap((make) =>
@@ -407,5 +395,6 @@ export function chainCases(sha256: Sha256): ChainCase[] {
     }),
     ...headCases(sample),
     ...lifecycleCases(sha256),
+    ...exportCases(sha256),
   ];
 }

@@ -163,6 +163,12 @@ export function lifecycleDrafts(): Draft[] {
   ];
 }
 
+/** An organisation whose ledger an auditor exports; the pinned head is not held against the chain. */
+function exportDrafts(): Draft[] {
+  const data = { headSeq: 5, headHash: "0123456789abcdef".repeat(4) };
+  return [...opening(), { type: "export.begun", stream: `export/${sampleId("exp", 1)}`, data }];
+}
+
 /** An endless ledger: bookings that are requested, confirmed, assigned, started and completed. */
 export function* endlessDrafts(): Generator<Draft, never> {
   yield* opening();
@@ -234,6 +240,11 @@ export function sampleEvents(sha256: Sha256): EventEnvelope[] {
 /** The events of the sample chain of an organisation that was frozen and closed. */
 export function lifecycleEvents(sha256: Sha256): EventEnvelope[] {
   return Array.from(chainEvents(lifecycleDrafts(), sha256), ({ event }) => event);
+}
+
+/** The events of the sample chain of an organisation whose ledger was exported. */
+export function exportEvents(sha256: Sha256): EventEnvelope[] {
+  return Array.from(chainEvents(exportDrafts(), sha256), ({ event }) => event);
 }
 
 /** Links and hashes events as they stand in the array, as someone would who rewrites a ledger. */

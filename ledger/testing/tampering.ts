@@ -3,7 +3,7 @@ import { formatEntry, formatManifest } from "../bundle.ts";
 import type { EventEnvelope } from "../event.ts";
 import { hashCanonicalEvent } from "../hash.ts";
 import type { Sha256 } from "../hash.ts";
-import type { LedgerEntry } from "../verify.ts";
+import type { DamageKind, LedgerEntry } from "../verify.ts";
 import { reseal, SAMPLE_ORG_ID, sampleEvents, sampleId, seal } from "./sampleLedger.ts";
 
 const EXPORTED_AT_MS = 1_767_700_000_000;
@@ -14,6 +14,20 @@ export function bundleOf(entries: readonly LedgerEntry[], head?: { count: number
   const headHash = head?.hash ?? entries.at(-1)?.hash ?? "";
   const manifest = { orgId: SAMPLE_ORG_ID, count, headSeq: count, headHash, exportedAt: EXPORTED_AT_MS };
   return [formatManifest(manifest), ...entries.map(formatEntry), ""].join("\n");
+}
+
+/** A chain of the vectors, and the verdict that it must get. */
+export interface ChainCase {
+  readonly name: string;
+  readonly what: string;
+  /** The export, byte for byte. */
+  readonly bundle: string;
+  /** A head that the auditor knows from elsewhere, `SEQ:HASH` or `HASH`. */
+  readonly expectHead?: string;
+  readonly earlierHead?: string;
+  readonly verdict:
+    | { readonly result: "intact" }
+    | { readonly result: "damaged"; readonly seq: number; readonly kind: DamageKind };
 }
 
 export interface Sample {

@@ -130,6 +130,9 @@ export function everyFunction(): Call[] {
     query("projections/bookings:list", projections.bookings.list, page),
     query("projections/bookings:get", projections.bookings.get, { bookingId }),
     query("projections/auditLog:list", projections.auditLog.list, page),
+    command("commands/ledger:beginExport", commands.ledger.beginExport, {}),
+    query("projections/securityLog:list", projections.securityLog.list, page),
+    query("projections/alerts:list", projections.alerts.list, page),
     query("projections/ledger:head", projections.ledger.head, {}),
     query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
   ];
@@ -155,10 +158,19 @@ const OWNERS = [
   "commands/organizations:unlinkProvider",
 ];
 
+/** What owners and auditors do with the evidence. */
+const EVIDENCE = [
+  "commands/ledger:beginExport",
+  "projections/securityLog:list",
+  "projections/alerts:list",
+  "projections/ledger:head",
+  "projections/ledger:events",
+];
+
 /** The functions that each role may not call at all, typed from the design's table. */
 const FORBIDDEN: Record<Role, readonly string[]> = {
   owner: [],
-  manager: [...OWNERS, "projections/ledger:head", "projections/ledger:events"],
+  manager: [...OWNERS, ...EVIDENCE],
   staff: [
     ...OWNERS,
     "commands/members:invite",
@@ -174,8 +186,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
     "commands/bookings:unassign",
     "commands/bookings:cancel",
     "projections/auditLog:list",
-    "projections/ledger:head",
-    "projections/ledger:events",
+    ...EVIDENCE,
   ],
   freelancer: FUNCTION_NAMES.filter(
     (name) =>
@@ -199,8 +210,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
         "projections/organizations:current",
         "projections/members:list",
         "projections/auditLog:list",
-        "projections/ledger:head",
-        "projections/ledger:events",
+        ...EVIDENCE,
       ].includes(name),
   ),
 };
@@ -397,7 +407,8 @@ export function accessContract(open: () => Promise<Backend>): void {
       orgId,
       paginationOpts: FIRST_PAGE,
     });
-    const rows = log.page.map(({ userId, function: name, code }) => [userId, name, code]).sort();
+    const refused = log.page.filter(({ outcome }) => outcome === "refused");
+    const rows = refused.map(({ userId, function: name, code }) => [userId, name, code]).sort();
     expect(rows).toEqual(
       [
         [guest.userId, "commands/services:define", "FORBIDDEN"],

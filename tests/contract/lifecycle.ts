@@ -27,6 +27,8 @@ const { organizations: operator } = internal.operator;
 const EXPORTED = [
   "projections/organizations:current",
   "projections/auditLog:list",
+  "projections/securityLog:list",
+  "projections/alerts:list",
   "projections/ledger:head",
   "projections/ledger:events",
 ];
@@ -52,11 +54,14 @@ async function eventsOf(client: Client): Promise<EventEnvelope[]> {
   return (await readLedger(client)).map(({ text }) => JSON.parse(text) as EventEnvelope);
 }
 
-/** What each function that needs an organisation answers, except lifting the freeze. */
+/** What may be written in a frozen organisation, which its own tests tell of. */
+const WRITES_WHEN_FROZEN = ["commands/organizations:unfreeze", "commands/ledger:beginExport"];
+
+/** What each function that needs an organisation answers, except those that write in a frozen one. */
 async function answersOf(client: Client): Promise<Map<string, string>> {
   const answers = new Map<string, string>();
   for (const { name, run } of everyFunction()) {
-    if (SIGNED_IN.includes(name) || name === "commands/organizations:unfreeze") continue;
+    if (SIGNED_IN.includes(name) || WRITES_WHEN_FROZEN.includes(name)) continue;
     answers.set(name, await run(client));
   }
   return answers;

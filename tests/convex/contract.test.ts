@@ -1,6 +1,8 @@
 import { describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
+import { evidenceContract } from "../contract/evidence.ts";
+import { inputContract } from "../contract/input.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -30,4 +32,10 @@ describe("membership on convex-test", () => {
 });
 describe("principal on convex-test", () => {
   principalContract(open);
+});
+describe("evidence on convex-test", () => {
+  evidenceContract(open);
+});
+describe("input on convex-test", () => {
+  inputContract(open);
 });

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { accessContract } from "../contract/access.ts";
 import { bookingsContract } from "../contract/bookings.ts";
+import { evidenceContract } from "../contract/evidence.ts";
+import { inputContract } from "../contract/input.ts";
 import { ledgerContract } from "../contract/ledger.ts";
 import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
@@ -39,4 +41,10 @@ describe("membership on the embedded host", () => {
 });
 describe("principal on the embedded host", () => {
   principalContract(open);
+});
+describe("evidence on the embedded host", () => {
+  evidenceContract(open);
+});
+describe("input on the embedded host", () => {
+  inputContract(open);
 });

@@ -12,6 +12,7 @@ import type * as append from "../append.js";
 import type * as catalogue_booking from "../catalogue/booking.js";
 import type * as catalogue_catalogue from "../catalogue/catalogue.js";
 import type * as catalogue_definition from "../catalogue/definition.js";
+import type * as catalogue_export from "../catalogue/export.js";
 import type * as catalogue_fields from "../catalogue/fields.js";
 import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
@@ -34,6 +35,7 @@ const fullApi: ApiFromModules<{
   "catalogue/booking": typeof catalogue_booking;
   "catalogue/catalogue": typeof catalogue_catalogue;
   "catalogue/definition": typeof catalogue_definition;
+  "catalogue/export": typeof catalogue_export;
   "catalogue/fields": typeof catalogue_fields;
   "catalogue/invitation": typeof catalogue_invitation;
   "catalogue/member": typeof catalogue_member;

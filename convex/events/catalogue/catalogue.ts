@@ -7,6 +7,7 @@ import type { EventEnvelope } from "../../../ledger/event.ts";
 import { EVENT_TYPES, type EventType } from "../../../ledger/eventTypes.ts";
 import { bookingEvents } from "./booking.ts";
 import { schemaOf, upcastData, type EventData, type EventDefinition } from "./definition.ts";
+import { exportEvents } from "./export.ts";
 import { invitationEvents } from "./invitation.ts";
 import { memberEvents } from "./member.ts";
 import { organizationEvents } from "./organization.ts";
@@ -18,6 +19,7 @@ export const CATALOGUE = {
   ...memberEvents,
   ...serviceEvents,
   ...bookingEvents,
+  ...exportEvents,
 } satisfies Record<EventType, EventDefinition>;
 
 /** Payload of an event type in its newest version. */

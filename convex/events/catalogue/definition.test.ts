@@ -82,6 +82,7 @@ const SAMPLES: Record<EventType, object> = {
   "booking.completed": {},
   "booking.noShowMarked": {},
   "booking.cancelled": { reason: "weather" },
+  "export.begun": { headSeq: 1, headHash: "0".repeat(64) },
 };
 
 const TYPES = Object.keys(SAMPLES) as EventType[];
