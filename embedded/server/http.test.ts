@@ -80,18 +80,25 @@ describe("the official HTTP client", () => {
     await expect(client.query(whoami, {})).rejects.toThrow("Unauthenticated");
   });
 
-  test("reads several queries at one timestamp, while commits go on, and refuses one that it can't read", async () => {
+  test("reads, for admins only, several queries at one timestamp while commits go on, and refuses one that it can't read", async () => {
     const client = new ConvexHttpClient(host.url, { logger: false });
     const { ts } = parsed(await post("/api/query_ts", {})) as { ts: string };
     const before = await client.query(list, {});
     await client.mutation(add, { text: "newer" });
-    const at = (moment: string): ReturnType<typeof post> =>
-      post("/api/query_at_ts", { path: "notes:list", args: {}, ts: moment });
+    const admin = { authorization: `Convex ${host.adminKey ?? ""}` };
+    const at = (moment: string, headers: Record<string, string> = admin): ReturnType<typeof post> =>
+      post("/api/query_at_ts", { path: "notes:list", args: {}, ts: moment }, headers);
     expect(parsed(await at(ts))).toMatchObject({ status: "success", value: before });
     expect(await client.query(list, {})).not.toEqual(before);
     const toCome = Buffer.alloc(8, 0x7f).toString("base64");
     expect(parsed(await at(toCome))).toMatchObject({ code: "SnapshotNotAvailable" });
     expect(parsed(await at("soon"))).toMatchObject({ code: "BadTimestamp" });
+    // INV-12: who was removed meanwhile was a member then.
+    const user = { authorization: `Bearer ${await tokenFor(host, "alice")}` };
+    for (const headers of [user, {}]) {
+      const refused = await at(ts, headers);
+      expect([refused.status, parsed(refused)]).toMatchObject([403, { code: "Forbidden" }]);
+    }
   });
 
   test("an admin calls internal functions and acts in a user's name; nobody else does", async () => {

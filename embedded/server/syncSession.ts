@@ -17,6 +17,7 @@ import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
 import { makeCall, type Presentation } from "./functionCalls.ts";
 import { HttpProblem, newRequestId, type Report } from "./httpExchange.ts";
+import { Inbox } from "./inbox.ts";
 import { MalformedJson, parseJsonText } from "./json.ts";
 import { LiveQueries } from "./liveQueries.ts";
 import type { Log } from "./logging.ts";
@@ -36,9 +37,6 @@ import { TaskQueue } from "./taskQueue.ts";
 
 const PING_INTERVAL_MS = 15_000;
 const SILENCE_MAX_MS = 120_000;
-/** Received messages that may wait before the socket is no longer read, and their bytes. */
-const INBOX_MAX = 64;
-const INBOX_BYTES_MAX = 8 * 1024 * 1024;
 /** Arguments of the calls that wait for their turn. */
 const CALLS_BYTES_MAX = 32 * 1024 * 1024;
 /** Longer ones a timer would take for none. */
@@ -57,6 +55,7 @@ export type SyncParts = {
 export class SyncSession {
   readonly #socket: WebSocket;
   readonly #parts: SyncParts;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #queries: LiveQueries;
   readonly #mutations = new TaskQueue({
@@ -71,9 +70,6 @@ export class SyncSession {
   });
   readonly #heartbeat: NodeJS.Timeout;
 
-  #inbox: string[] = [];
-  #inboxBytes = 0;
-  #handling = false;
   #sessionId: string | undefined;
   #clockSkewMs: number | undefined;
   #identity: Identity = { kind: "anonymous" };
@@ -93,6 +89,7 @@ export class SyncSession {
   constructor(socket: WebSocket, stream: Duplex, parts: SyncParts) {
     this.#socket = socket;
     this.#parts = parts;
+    this.#inbox = new Inbox(socket, (text) => this.#guarded(() => this.#handle(text)));
     this.#outbox = new Outbox(socket, stream);
     const subscription = parts.engine.subscribe(() => {
       this.#wantUpdate();
@@ -118,6 +115,7 @@ export class SyncSession {
    */
   async shutDown(): Promise<void> {
     this.#ended = true;
+    this.#inbox.close();
     this.#mutations.clear();
     this.#actions.clear();
     await this.#mutations.idle();
@@ -145,23 +143,7 @@ export class SyncSession {
       this.#fatal("messages must be text");
       return;
     }
-    const text = String(data);
-    this.#inbox.push(text);
-    this.#inboxBytes += text.length;
-    if (this.#inbox.length >= INBOX_MAX || this.#inboxBytes >= INBOX_BYTES_MAX) this.#socket.pause();
-    void this.#handleInbox();
-  }
-
-  async #handleInbox(): Promise<void> {
-    if (this.#handling) return;
-    this.#handling = true;
-    for (let text = this.#inbox.shift(); text !== undefined; text = this.#inbox.shift()) {
-      await this.#guarded(() => this.#handle(text));
-      if (this.#ended) break;
-      this.#inboxBytes -= text.length;
-      if (this.#inbox.length === 0 && this.#socket.isPaused) this.#socket.resume();
-    }
-    this.#handling = false;
+    this.#inbox.receive(String(data));
   }
 
   async #handle(text: string): Promise<void> {
@@ -406,8 +388,7 @@ export class SyncSession {
     this.#ended = true;
     clearInterval(this.#heartbeat);
     clearTimeout(this.#expiry);
-    this.#inbox = [];
-    this.#inboxBytes = 0;
+    this.#inbox.close();
     this.#mutations.clear();
     this.#actions.clear();
     this.#queries.close();
