@@ -77,12 +77,15 @@ export function memberOf(world: World, call: Pick<Call, "subject" | "claim" | "i
   return { userId, orgId: organization.orgId, role: membership.role, organization };
 }
 
-/** Whether the token of an invitation still works. */
+/** Whether the token of an invitation still works: in time, unused, and from someone who could still make it. */
 export function isOpen(world: World, token: string, now: number): boolean {
   const known = world.tokens.get(token);
   if (known === undefined) return false;
-  const row = world.organizations.get(known.orgId)?.view.invitations.get(known.invitationId);
-  return row !== undefined && !row.isAccepted && now < row.expiresAt;
+  const view = world.organizations.get(known.orgId)?.view;
+  const row = view?.invitations.get(known.invitationId);
+  if (row === undefined || row.isAccepted || now >= row.expiresAt) return false;
+  const inviter = view?.members.get(row.createdBy.id);
+  return inviter?.status === "active" && isBelow(inviter.role, row.role);
 }
 
 function predictSelect(world: World, call: Call, subject: string): Prediction {

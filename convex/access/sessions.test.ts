@@ -26,7 +26,7 @@ describe("the session of a token", () => {
     });
   });
 
-  test.each([undefined, null, "1893456000", NaN, Infinity, -1, 0, 1e400, true, { a: 1 }, [], [nowS]])(
+  test.each([undefined, null, "1893456000", NOW, NaN, Infinity, -1, 0, 1e400, true, { a: 1 }, [], [nowS]])(
     "has no times when the claims are %j",
     async (value) => {
       const { sessionOf } = await deployed();

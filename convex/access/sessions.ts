@@ -11,8 +11,8 @@ export type Session = { issuedAt: number | undefined; authenticatedAt: number | 
 
 /** The clocks of provider and server may differ by this much. */
 const CLOCK_SKEW_MS = 5_000;
-/** The last second that a Date can hold. */
-const NUMERIC_DATE_MAX = 8.64e12;
+/** In the year 5138. A provider that tells milliseconds is beyond it, and its tokens would never be too old. */
+const NUMERIC_DATE_MAX = 1e11;
 const MINUTE_MS = 60_000;
 
 type Identity = Readonly<Record<string, unknown>>;

@@ -1,9 +1,12 @@
 import { v } from "convex/values";
 import type { Role } from "../../ledger/event.ts";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx } from "../_generated/server.js";
 import { organizationOfInvitation } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
 import type { Relation } from "../access/policy.ts";
 import { membershipOf } from "../access/principal.ts";
+import { outranks } from "../access/roles.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { decideAccept, decideInvite, invitation } from "../domain/invitation.ts";
 import {
@@ -32,6 +35,16 @@ async function anotherOwner(tenant: TenantReader, memberId: string): Promise<boo
     .rows("members", "by_orgId_and_status_and_role", (q) => q.eq("status", "active").eq("role", "owner"))
     .take(2);
   return owners.some((owner) => owner.userId !== memberId);
+}
+
+/** Whether whoever made an invitation is still an active member whose role may grant its role. */
+async function inviterMayGrant(
+  ctx: MutationCtx,
+  { orgId, createdBy, role: granted }: Doc<"invitations">,
+): Promise<boolean> {
+  if (createdBy.kind !== "user") return false;
+  const inviter = await membershipOf(ctx, orgId, createdBy.id);
+  return inviter?.status === "active" && outranks(inviter.role, granted);
 }
 
 /**
@@ -83,7 +96,12 @@ export const acceptInvitation = signedInMutation({
     // A suspension is not got around by another invitation.
     const isMember = status === "active" || status === "suspended";
     return {
-      facts: { state: loaded.state, invitationId, isMember },
+      facts: {
+        state: loaded.state,
+        invitationId,
+        inviterMayGrant: await inviterMayGrant(ctx, row),
+        isMember,
+      },
       versions: new Map([
         [invitationStream, loaded.version],
         [memberStream, version],

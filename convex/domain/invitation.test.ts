@@ -31,7 +31,7 @@ const CREATED = {
   data: { role: "staff", tokenHash: "ab", keyId: "k1", expiresAt: NOW + 10 },
 };
 const ACCEPTED = { type: "invitation.accepted", data: { userId: "usr_2" } };
-const facts = { invitationId: "inv_1", isMember: false };
+const facts = { invitationId: "inv_1", inviterMayGrant: true, isMember: false };
 
 describe("invite", () => {
   test("records the role, the sealed token and an end in seven days", () => {
@@ -91,6 +91,11 @@ describe("accept", () => {
     ["that was used", given(CREATED, ACCEPTED)],
   ])("an invitation %s is unusable", (_name, state) => {
     expect(decideAccept(state, facts, context)).toEqual({ kind: "rejected", code: "INVITATION_UNUSABLE" });
+  });
+
+  test("an invitation whose maker could not make it any more is unusable", () => {
+    const decision = decideAccept(given(CREATED), { ...facts, inviterMayGrant: false }, context);
+    expect(decision).toEqual({ kind: "rejected", code: "INVITATION_UNUSABLE" });
   });
 
   test("a member does not join twice", () => {

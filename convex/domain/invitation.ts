@@ -41,13 +41,17 @@ export function decideInvite(
   );
 }
 
-/** Accepts an invitation. It is usable before `expiresAt`, not at it. */
+/**
+ * Accepts an invitation. It is usable before `expiresAt`, not at it, and as long as whoever made it could make it
+ * again: nobody comes back, or lets others in, by invitations from before they were removed.
+ */
 export function decideAccept(
   state: InvitationState,
-  facts: { invitationId: string; isMember: boolean },
+  facts: { invitationId: string; inviterMayGrant: boolean; isMember: boolean },
   context: DecisionContext,
 ): Decision {
-  if (state.kind !== "open" || context.now >= state.expiresAt) return refuse("INVITATION_UNUSABLE");
+  const isUsable = state.kind === "open" && context.now < state.expiresAt && facts.inviterMayGrant;
+  if (!isUsable) return refuse("INVITATION_UNUSABLE");
   if (facts.isMember) return refuse("ALREADY_MEMBER");
   const { orgId, userId } = context;
   const { role } = state;

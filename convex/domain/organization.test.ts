@@ -134,3 +134,9 @@ test("a provider's organisation that is taken is a CONFLICT, one that is not lin
   const elsewhere = { ...LINK, issuer: "https://other.test" };
   expect(outcome(decideUnlinkProvider(linked, elsewhere, context))).toBe("NOT_FOUND");
 });
+
+test("a freeze keeps no link", () => {
+  const frozen = { type: "organization.frozen", data: {}, actor: { kind: "user" } };
+  const unlinked = decideUnlinkProvider(given(CREATED, LINKED, frozen), LINK, context);
+  expect(outcome(unlinked)).toBe("organization.providerUnlinked");
+});

@@ -133,7 +133,8 @@ export function decideUnlinkProvider(
   link: ProviderLink,
   { orgId }: Where,
 ): Decision {
-  if (state.kind !== "active" || !state.links.some((known) => sameLink(known, link)))
-    return refuse("NOT_FOUND");
+  // A frozen one too, for the operator: a link that somebody had no right to is not kept by a freeze.
+  const isLinked = "links" in state && state.links.some((known) => sameLink(known, link));
+  if (!isLinked) return refuse("NOT_FOUND");
   return accept([{ stream: `organization/${orgId}`, type: "organization.providerUnlinked", data: link }]);
 }

@@ -7,6 +7,7 @@ import { internalMutation, internalQuery } from "../_generated/server.js";
 import { organizationOfProvider } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
 import { integrityFreezeOf, liftIntegrityFreeze, organizationOf, tombstoneOf } from "../access/lifecycle.ts";
+import { isProviderOrganizationId } from "../access/principal.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { tenantReader } from "../access/tenantDb.ts";
 import {
@@ -94,6 +95,7 @@ export const linkProvider = internalMutation({
   handler: async (ctx, { orgId, issuer, providerOrgId, operator }) =>
     await answerOperator(async () => {
       const name = parseOperator(operator);
+      if (!isProviderOrganizationId(providerOrgId)) throw new Refusal("INVALID", { field: "providerOrgId" });
       const of = { issuer, providerOrgId };
       const { state, version } = await loadOrganization(ctx, orgId);
       const isTaken = (await organizationOfProvider(ctx, of)) !== null;

@@ -69,6 +69,8 @@ async function tokenProblem(ctx: MutationCtx, row: Doc<"invitationTokens">): Pro
   return invitation === null ? "no invitation" : null;
 }
 
+const ORPHANED_ROWS = "ORPHANED_ROWS";
+
 const ofOrg = { orgOf: ({ orgId }: { orgId: string }): string => orgId };
 
 /** Every table, so that the compiler asks for the next one too. */
@@ -116,6 +118,8 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
     // What this worker found is written where nothing else is.
     standsAlone: ({ function: name }) => name === WORKER,
   },
+  // And so is the alert that goes with it.
+  alerts: { ...ofOrg, standsAlone: ({ kind }) => kind === ORPHANED_ROWS },
 };
 
 const TABLES = Object.keys(CHECKS) as TableName[];
@@ -178,7 +182,7 @@ async function record(ctx: MutationCtx, table: TableName, orphans: readonly Orph
       orgId: first.orgId,
       actor: "system/orphans",
       function: WORKER,
-      code: "ORPHANED_ROWS",
+      code: ORPHANED_ROWS,
       detail,
     });
   }

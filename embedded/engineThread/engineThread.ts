@@ -14,10 +14,13 @@ import { ThreadWatch, type ThreadEnd } from "./threadWatch.ts";
 export class ThreadEnded extends Error {
   override readonly name = "ThreadEnded";
   readonly end: ThreadEnd;
+  /** Whether nothing that was unanswered has taken effect: no commit was on its way. */
+  readonly isUndone: boolean;
 
-  constructor(end: ThreadEnd) {
+  constructor(end: ThreadEnd, isUndone: boolean) {
     super(`the engine's thread ended (${end.kind})`);
     this.end = end;
+    this.isUndone = isUndone;
   }
 }
 
@@ -43,8 +46,9 @@ export class EngineThread {
   #nextId = 1;
   #ts: Timestamp;
   #settledTs: Timestamp;
-  #gone = false;
   #end: ThreadEnd | null = null;
+  /** Set once the thread is gone. */
+  #ended: ThreadEnded | null = null;
 
   private constructor(
     { worker, stopwatch, options }: { worker: Worker; stopwatch: Stopwatch; options: ThreadOptions },
@@ -99,8 +103,8 @@ export class EngineThread {
   request<M extends Method>(method: M, args: Requests[M]["args"]): Promise<Requests[M]["answer"]> {
     return new Promise((resolve, reject) => {
       // Until it is gone, its end is still to come: whoever asks again at once would find the same thread.
-      if (this.#end !== null && this.#gone) {
-        reject(new ThreadEnded(this.#end));
+      if (this.#ended !== null) {
+        reject(this.#ended);
         return;
       }
       const id = this.#nextId;
@@ -164,10 +168,12 @@ export class EngineThread {
 
   #exited(): void {
     this.#watch.stop();
-    this.#gone = true;
     this.#end ??= { kind: "broken", error: new Error("the engine's thread ended by itself") };
+    // What made the watch end it may be over by the time it ends. But a function that was running at the very end had
+    // its commit before it, and what was committed before it began has been answered.
+    this.#ended = new ThreadEnded(this.#end, this.#stopwatch.read().activity === "function");
     this.#listeners.onEnd(this.#end);
-    for (const { reject } of this.#waiting.values()) reject(new ThreadEnded(this.#end));
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
 

@@ -29,12 +29,11 @@ import type { ThreadEnd } from "./threadWatch.ts";
 type Timed = Outcome & { ts: Timestamp };
 
 /** Whether a call may be made again after its thread ended with it unanswered. */
-type Repeatable = (end: ThreadEnd) => boolean;
+type Repeatable = (ended: ThreadEnded) => boolean;
 
 const ALWAYS: Repeatable = () => true;
 const NEVER: Repeatable = () => false;
-/** When a call is stopped nothing of its group is committed, and what was committed before has been answered. */
-const IF_SURELY_UNDONE: Repeatable = (end) => "call" in end;
+const IF_UNDONE: Repeatable = ({ isUndone }) => isUndone;
 
 const INTERRUPTED =
   "The host's function thread was restarted while this ran, and it may have taken effect; " +
@@ -93,7 +92,7 @@ export class SupervisedEngine implements Engine {
 
   mutation(call: Call, session?: SessionRequest): Promise<Timed> {
     // With a session the engine knows a mutation that took effect, and answers as it did then.
-    const repeatable = session === undefined ? IF_SURELY_UNDONE : ALWAYS;
+    const repeatable = session === undefined ? IF_UNDONE : ALWAYS;
     return this.#call(call, repeatable, (thread) => thread.request("mutation", [call, session]));
   }
 
@@ -194,9 +193,10 @@ export class SupervisedEngine implements Engine {
       try {
         return await make(await this.#asked());
       } catch (error) {
-        const refusal = refusalOf(error, repeatable);
-        // What stopped the thread itself is answered at the top of the loop.
-        if (refusal !== null && this.#stopped.errorFor(call) === null) return this.#failed(refusal);
+        const { refusal, isUndone } = verdictOn(error, repeatable);
+        // What stopped the thread itself is answered at the top of the loop, as having had no effect.
+        const isAnswered = isUndone && this.#stopped.errorFor(call) !== null;
+        if (refusal !== null && !isAnswered) return this.#failed(refusal);
       }
     }
   }
@@ -206,7 +206,7 @@ export class SupervisedEngine implements Engine {
       try {
         return await make(await this.#asked());
       } catch (error) {
-        const refusal = refusalOf(error, repeatable);
+        const { refusal } = verdictOn(error, repeatable);
         if (refusal !== null) throw refusal;
       }
     }
@@ -251,11 +251,15 @@ function brokenDown(): PlatformError {
   return new PlatformError("The engine has broken down", { visible: true });
 }
 
+type Verdict = { refusal: PlatformError | null; isUndone: boolean };
+
 /** What to answer an unanswered call with; null when it is made again. Throws what is no end of a thread. */
-function refusalOf(error: unknown, repeatable: Repeatable): PlatformError | null {
+function verdictOn(error: unknown, repeatable: Repeatable): Verdict {
   if (!(error instanceof ThreadEnded)) throw error;
-  if (error.end.kind === "closed") return shuttingDown();
-  return repeatable(error.end) ? null : new PlatformError(INTERRUPTED, { visible: true });
+  const { end, isUndone } = error;
+  if (end.kind === "closed") return { refusal: shuttingDown(), isUndone };
+  const refusal = repeatable(error) ? null : new PlatformError(INTERRUPTED, { visible: true });
+  return { refusal, isUndone };
 }
 
 function openThread(

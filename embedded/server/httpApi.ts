@@ -139,13 +139,19 @@ function decodeSegment(segment: string): string {
   }
 }
 
-/** Only the newest snapshot can be read, so an older timestamp is refused instead of answered from another. */
+/**
+ * An earlier moment shows who was a member then, so a caller who was removed since would read on: admins only. One
+ * that can't be read any more is refused instead of answered from another.
+ */
 async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Promise<Reply> {
   const identity = await identityOf(parts, exchange);
   const request = await readJson(exchange, functionRequest.required({ ts: true }), BODY_BYTES_MAX);
   const ts = decodeTimestamp(request.ts);
   if (ts === undefined) throw new HttpProblem(400, "BadTimestamp", "ts must be a timestamp of /api/query_ts");
   return await answerCall(parts, exchange, request, identity, async (call) => {
+    if (call.identity.kind !== "admin") {
+      throw new HttpProblem(403, "Forbidden", "only an admin may read earlier moments");
+    }
     const outcome = await parts.engine.query(call, ts);
     if (outcome.ts === ts || outcome.ok) return outcome;
     throw new HttpProblem(400, "SnapshotNotAvailable", outcome.message);

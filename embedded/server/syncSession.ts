@@ -18,6 +18,7 @@ import { AuthenticationError } from "./authenticationError.ts";
 import type { Callers } from "./callers.ts";
 import { makeCall, type Presentation } from "./functionCalls.ts";
 import { HttpProblem, newRequestId, type Report } from "./httpExchange.ts";
+import { Inbox } from "./inbox.ts";
 import { MalformedJson, parseJsonText } from "./json.ts";
 import { LiveQueries } from "./liveQueries.ts";
 import type { Log } from "./logging.ts";
@@ -37,9 +38,6 @@ import { TaskQueue } from "./taskQueue.ts";
 
 const PING_INTERVAL_MS = 15_000;
 const SILENCE_MAX_MS = 120_000;
-/** Received messages that may wait before the socket is no longer read, and their bytes. */
-const INBOX_MAX = 64;
-const INBOX_BYTES_MAX = 8 * 1024 * 1024;
 /** Arguments of the calls that wait for their turn. */
 const CALLS_BYTES_MAX = 32 * 1024 * 1024;
 /** Longer ones a timer would take for none. */
@@ -60,6 +58,7 @@ export class SyncSession {
   readonly #socket: WebSocket;
   readonly #parts: SyncParts;
   readonly #source: string;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #queries: LiveQueries;
   readonly #mutations = new TaskQueue({
@@ -74,9 +73,6 @@ export class SyncSession {
   });
   readonly #heartbeat: NodeJS.Timeout;
 
-  #inbox: string[] = [];
-  #inboxBytes = 0;
-  #handling = false;
   #sessionId: string | undefined;
   #clockSkewMs: number | undefined;
   #identity: Identity = { kind: "anonymous" };
@@ -97,6 +93,7 @@ export class SyncSession {
     this.#source = source;
     this.#socket = socket;
     this.#parts = parts;
+    this.#inbox = new Inbox(socket, (text) => this.#guarded(() => this.#handle(text)));
     this.#outbox = new Outbox(socket, stream);
     const subscription = parts.engine.subscribe(() => {
       this.#wantUpdate();
@@ -122,6 +119,7 @@ export class SyncSession {
    */
   async shutDown(): Promise<void> {
     this.#ended = true;
+    this.#inbox.close();
     this.#mutations.clear();
     this.#actions.clear();
     await this.#mutations.idle();
@@ -149,23 +147,7 @@ export class SyncSession {
       this.#fatal("messages must be text");
       return;
     }
-    const text = String(data);
-    this.#inbox.push(text);
-    this.#inboxBytes += text.length;
-    if (this.#inbox.length >= INBOX_MAX || this.#inboxBytes >= INBOX_BYTES_MAX) this.#socket.pause();
-    void this.#handleInbox();
-  }
-
-  async #handleInbox(): Promise<void> {
-    if (this.#handling) return;
-    this.#handling = true;
-    for (let text = this.#inbox.shift(); text !== undefined; text = this.#inbox.shift()) {
-      await this.#guarded(() => this.#handle(text));
-      if (this.#ended) break;
-      this.#inboxBytes -= text.length;
-      if (this.#inbox.length === 0 && this.#socket.isPaused) this.#socket.resume();
-    }
-    this.#handling = false;
+    this.#inbox.receive(String(data));
   }
 
   async #handle(text: string): Promise<void> {
@@ -430,8 +412,7 @@ export class SyncSession {
     this.#ended = true;
     clearInterval(this.#heartbeat);
     clearTimeout(this.#expiry);
-    this.#inbox = [];
-    this.#inboxBytes = 0;
+    this.#inbox.close();
     this.#mutations.clear();
     this.#actions.clear();
     this.#queries.close();

@@ -11,6 +11,7 @@ import {
   foundOrganization,
   join,
   key,
+  newSubject,
   requestBooking,
   type Actor,
 } from "../support/scene.ts";
@@ -131,6 +132,32 @@ export function membershipContract(open: () => Promise<Backend>): void {
     expect(await mine()).toBe(1);
     const booking = await staff.client.query(projections.bookings.get, { bookingId });
     expect(booking.assigneeId).toBe(staff.userId);
+  });
+
+  test("an invitation works as long as whoever made it could make it again", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const manager = await join(backend, orgId, owner.client, "manager");
+    const [first, second, third] = [
+      await invite(manager.client, "staff"),
+      await invite(manager.client, "staff"),
+      await invite(manager.client, "guest"),
+    ];
+    const newcomer = async (token: string): Promise<string> => {
+      const { status, code } = await accept(await backend.as({ subject: newSubject("newcomer") }), token);
+      return code ?? status;
+    };
+    await act(owner.client, "suspend", manager);
+    expect(await newcomer(first)).toBe("INVITATION_UNUSABLE");
+    await act(owner.client, "reinstate", manager);
+    expect(await newcomer(first)).toBe("committed");
+    await changeRole(owner.client, manager, "staff");
+    expect(await newcomer(second)).toBe("INVITATION_UNUSABLE");
+    expect(await newcomer(third)).toBe("committed");
+    await changeRole(owner.client, manager, "manager");
+    await act(owner.client, "remove", manager);
+    const themselves = await backend.as({ subject: manager.subject });
+    expect(codeOf(await accept(themselves, second))).toBe("INVITATION_UNUSABLE");
   });
 
   test("a suspended member who is removed is NOT_FOUND for reinstatement, and comes back by invitation", async () => {

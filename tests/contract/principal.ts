@@ -195,6 +195,10 @@ function providerTests(open: () => Promise<Backend>): void {
     const providerOrgId = `org_${newSubject("p")}`;
     const elsewhere = { orgId, issuer: "https://other.example", providerOrgId };
     const { linkProvider, unlinkProvider } = internal.operator.organizations;
+    for (const bad of [elsewhere.orgId, "", "two words", "x".repeat(129)]) {
+      const refused = await backend.operator.mutation(linkProvider, { ...elsewhere, providerOrgId: bad });
+      expect(refused).toMatchObject({ code: "INVALID", field: "providerOrgId" });
+    }
     committed(await backend.operator.mutation(linkProvider, elsewhere));
     const claiming = await backend.withClaims(subject, { daybook_org: providerOrgId });
     expect(await currentCode(claiming)).toBe("NO_ACTIVE_ORG");

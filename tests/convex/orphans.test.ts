@@ -19,6 +19,16 @@ import {
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
 const NOWHERE = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const ALERT = { orgId: NOWHERE, at: 1, kind: "k", dedupeKey: "d", deliveredAt: null };
+const REFUSAL = {
+  orgId: NOWHERE,
+  at: 1,
+  outcome: "refused",
+  function: "f",
+  code: "c",
+  userId: "u",
+  count: 1,
+} as const;
 
 const logged = vi.spyOn(console, "error");
 beforeEach(() => {
@@ -134,10 +144,8 @@ const HOMELESS: readonly [table: string, plant: (ctx: MutationCtx) => Promise<un
     ({ db }) => db.insert("integrityFreezes", { orgId: NOWHERE, at: 1, seq: 1, kind: "k" }),
   ],
   ["verifiedHeads", ({ db }) => db.insert("verifiedHeads", { orgId: NOWHERE, at: 1, seq: 1, hash: "h" })],
-  [
-    "securityLog",
-    ({ db }) => db.insert("securityLog", { orgId: NOWHERE, at: 1, function: "f", code: "c", userId: "u" }),
-  ],
+  ["securityLog", ({ db }) => db.insert("securityLog", REFUSAL)],
+  ["alerts", ({ db }) => db.insert("alerts", ALERT)],
   [
     "closedOrganizations",
     ({ db }) =>
@@ -278,7 +286,7 @@ test("the integrity check's round begins the search, which goes through every ta
   const { backend } = await scene();
   await backend.t.run(async ({ db }) => {
     // In the last table of all, and so found by the last step.
-    await db.insert("securityLog", { orgId: NOWHERE, at: 1, function: "f", code: "c", userId: "u" });
+    await db.insert("alerts", ALERT);
   });
   await backend.operator.mutation(internal.workers.integrity.next, {});
   await eventually(async () => (await incidents(backend, NOWHERE)).length > 0);

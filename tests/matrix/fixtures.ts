@@ -96,6 +96,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/bookings:start": onBooking("confirmed"),
   "commands/bookings:complete": onBooking("inProgress"),
   "commands/bookings:markNoShow": onBooking("begun"),
+  "commands/ledger:beginExport": plain(),
   "projections/organizations:mine": plain(PAGE),
   "projections/organizations:current": plain(),
   "projections/members:list": plain(PAGE),
@@ -103,6 +104,8 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "projections/bookings:list": plain(PAGE),
   "projections/bookings:get": onBooking("requested"),
   "projections/auditLog:list": plain(PAGE),
+  "projections/securityLog:list": plain(PAGE),
+  "projections/alerts:list": plain(PAGE),
   "projections/ledger:head": plain(),
   "projections/ledger:events": plain({ afterSeq: 0, limit: 10 }),
 };

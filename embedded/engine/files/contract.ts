@@ -19,7 +19,7 @@ export interface Files {
   admitUpload(token: string): Promise<UploadAdmission>;
   /**
    * Makes the file at `upload.path` a stored one; returns its id, the same when called again. When it throws nothing
-   * is stored, and the file at that path is the caller's to remove.
+   * is stored, and the file at that path is the caller's to remove; after a StorageFailure the next start decides.
    */
   commitUpload(upload: Upload, content: FileContent): Promise<string>;
   /** The file with this key, which is the last part of the URL that `getUrl` gives. */

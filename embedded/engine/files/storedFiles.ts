@@ -9,6 +9,7 @@
 import path from "node:path";
 import type { Executor } from "../execution/executor.ts";
 import type { EngineLog } from "../execution/log.ts";
+import { StorageFailure } from "../storage/storageErrors.ts";
 import type { Store, Touched } from "../storage/store.ts";
 import { Transaction } from "../transaction/transaction.ts";
 import { isBackupRunning } from "./backupSnapshots.ts";
@@ -60,8 +61,8 @@ export class StoredFiles implements Files {
         return { commit: true, value: () => id };
       });
     } catch (error) {
-      // What was there before may be stored already.
-      if (isNew) await folder.remove(key);
+      // What was there before may be stored already; and after a disk failed, nobody knows what is.
+      if (isNew && !(error instanceof StorageFailure)) await folder.remove(key);
       throw error;
     }
   }

@@ -58,13 +58,16 @@ export class Catalog {
     this.load();
   }
 
-  /** Forgets what a rolled back transaction had added. */
+  /** Forgets what a rolled back transaction had added. A table that stays is the same object: others hold on to it. */
   reload(): void {
     const known = this.byName;
     this.load();
-    for (const [key, table] of this.byName) {
-      const before = known.get(key);
-      if (before !== undefined) table.validator = before.validator;
+    for (const [key, { number, indexes }] of this.byName) {
+      const table = known.get(key);
+      if (table === undefined) continue;
+      table.indexes = indexes;
+      this.byName.set(key, table);
+      this.byNumber.set(number, table);
     }
   }
 
