@@ -145,13 +145,13 @@ function decodeSegment(segment: string): string {
  */
 async function answerQueryAtTimestamp(parts: ApiParts, exchange: Exchange): Promise<Reply> {
   const identity = await identityOf(parts, exchange);
+  if (identity.kind !== "admin") {
+    throw new HttpProblem(403, "Forbidden", "only an admin may read earlier moments");
+  }
   const request = await readJson(exchange, functionRequest.required({ ts: true }), BODY_BYTES_MAX);
   const ts = decodeTimestamp(request.ts);
   if (ts === undefined) throw new HttpProblem(400, "BadTimestamp", "ts must be a timestamp of /api/query_ts");
   return await answerCall(parts, exchange, request, identity, async (call) => {
-    if (call.identity.kind !== "admin") {
-      throw new HttpProblem(403, "Forbidden", "only an admin may read earlier moments");
-    }
     const outcome = await parts.engine.query(call, ts);
     if (outcome.ts === ts || outcome.ok) return outcome;
     throw new HttpProblem(400, "SnapshotNotAvailable", outcome.message);
