@@ -12,8 +12,7 @@ type Profile = {
 const PURPOSES: readonly [purpose: string, matches: (name: string, url: string) => boolean][] = [
   ["waiting", (name) => name === "(idle)"],
   ["garbage collection", (name) => name === "(garbage collector)"],
-  ["durable commit (SQLite, fsync)", (name, url) => name === "commit" && url.endsWith("storage/store.ts")],
-  ["reading and writing rows (SQLite)", (_name, url) => url.endsWith("storage/store.ts")],
+  ["SQLite, durable commits included", (_name, url) => /storage\/(store|watchedDatabase)\.ts$/.test(url)],
   [
     "functions and Convex's library in them",
     (_name, url) => url.startsWith("convex:") || url.endsWith("/bundle.js"),
