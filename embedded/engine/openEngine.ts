@@ -148,7 +148,7 @@ async function open(options: EngineOptions): Promise<Engine> {
     });
     const opened = new Store(database);
     store = opened;
-    const cursors = inTransaction(opened, () => new CursorCodec(opened));
+    const cursors = inTransaction(opened, () => CursorCodec.open(opened));
     const stopwatch = new Stopwatch(options.watch);
     const runtime = new Runtime({
       store: opened,

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { QueryResult } from "./contract.ts";
-import { callOf, openFixture, removeDataDirs, valueOf, type TestEngine } from "./testing/testEngine.ts";
+import type { Identity, QueryResult } from "./contract.ts";
+import {
+  ANYONE,
+  callOf,
+  openFixture,
+  removeDataDirs,
+  user,
+  valueOf,
+  type TestEngine,
+} from "./testing/testEngine.ts";
 
 type Page = { page: string[]; isDone: boolean; continueCursor: string; splitCursor: string | null };
 
@@ -17,6 +25,12 @@ afterAll(async () => {
 
 async function page(room: string, options: Record<string, unknown>): Promise<Page> {
   return (await host.query("notes:page", { room, paginationOpts: options as never })) as Page;
+}
+
+async function cursorOf(functionPath: string, identity: Identity): Promise<string> {
+  const paginationOpts = { numItems: 1, cursor: null };
+  const first = await host.query(functionPath, { room: "other", paginationOpts }, { identity });
+  return (first as Page).continueCursor;
 }
 
 async function fill(room: string, count: number): Promise<void> {
@@ -98,6 +112,8 @@ describe("cursors", () => {
       "that was changed",
       async () => `${(await page("other", { numItems: 1, cursor: null })).continueCursor.slice(0, -2)}AA`,
     ],
+    ["of another person", async () => await cursorOf("notes:page", user("somebody else"))],
+    ["of another function", async () => await cursorOf("notes:samePage", ANYONE)],
     ["that is none", () => Promise.resolve("nonsense")],
   ])("a cursor %s is refused in the shape that clients know", async (_what, cursor) => {
     await fill("other", 1);

@@ -5,6 +5,7 @@ import type { FunctionKind } from "../loader/functions.ts";
 import type { QueryStream } from "../transaction/queryStream.ts";
 import type { Transaction } from "../transaction/transaction.ts";
 import type { LogLines } from "./logLines.ts";
+import type { JsonObject } from "../values/json.ts";
 import { RandomStream } from "./randomness.ts";
 
 export const ANONYMOUS: Identity = { kind: "anonymous" };
@@ -48,6 +49,8 @@ export class FunctionCall {
   readonly random: RandomStream;
   readonly streams = new Map<number, QueryStream>();
   nextStreamId = 1;
+  /** What it was called with. */
+  args: JsonObject = {};
   hasPaginated = false;
   private readonly caller: Identity;
   private readonly transactionOrNull: Transaction | null;

@@ -143,6 +143,7 @@ export class Runtime {
       );
     }
     this.validate(call, entry.args, args.value, "ArgumentValidationError");
+    call.args = args.value;
     const invoke = this.load(call, entry.open);
     const result = await this.running.run(call, () => this.settle(call, invoke(`[${args.text}]`)));
     const value = JSON.parse(result) as Json;

@@ -24,15 +24,28 @@ function invalidCursor(): PlatformError {
 /** Encrypts and opens cursors. */
 export class CursorCodec {
   private readonly key: Buffer;
+  private readonly binding: string;
 
-  /** Keeps its key in the database, so that cursors outlive a restart. Call inside a write transaction. */
-  constructor(store: Store) {
-    const stored = store.meta(META_NAME);
-    this.key = stored === null ? randomBytes(64) : Buffer.from(stored, "base64");
-    if (stored === null) store.setMeta(META_NAME, this.key.toString("base64"));
+  private constructor(key: Buffer, binding: string) {
+    this.key = key;
+    this.binding = binding;
   }
 
-  encode(position: CursorPosition, query: string): string {
+  /** Keeps its key in the database, so that cursors outlive a restart. Call inside a write transaction. */
+  static open(store: Store): CursorCodec {
+    const stored = store.meta(META_NAME);
+    const key = stored === null ? randomBytes(64) : Buffer.from(stored, "base64");
+    if (stored === null) store.setMeta(META_NAME, key.toString("base64"));
+    return new CursorCodec(key, "");
+  }
+
+  /** The same for cursors that are worth nothing elsewhere: to another caller, function or argument. */
+  boundTo(binding: string): CursorCodec {
+    return new CursorCodec(this.key, binding);
+  }
+
+  encode(position: CursorPosition, fingerprint: string): string {
+    const query = this.boundFingerprint(fingerprint);
     const plain = position.kind === "end" ? Buffer.of(0) : Buffer.concat([Buffer.of(1), position.key]);
     const nonce = createHmac("sha256", this.key.subarray(32))
       .update(`${query.length}:${query}`)
@@ -53,8 +66,13 @@ export class CursorCodec {
     }
   }
 
+  private boundFingerprint(fingerprint: string): string {
+    return JSON.stringify([this.binding, fingerprint]);
+  }
+
   /** Throws InvalidCursor for a cursor of another query, another database, or none of ours. */
-  decode(cursor: string, query: string): CursorPosition {
+  decode(cursor: string, fingerprint: string): CursorPosition {
+    const query = this.boundFingerprint(fingerprint);
     const bytes = Buffer.from(cursor, "base64url");
     if (bytes.length <= NONCE_BYTES + TAG_BYTES) throw invalidCursor();
     const nonce = bytes.subarray(0, NONCE_BYTES);

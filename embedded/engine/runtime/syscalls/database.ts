@@ -1,5 +1,7 @@
 /** Reads and writes of `ctx.db`. */
+import stringify from "fast-json-stable-stringify";
 import { PlatformError } from "../../errors.ts";
+import { personKey } from "../../execution/identityKey.ts";
 import { planQuery, type QueryJson } from "../../transaction/indexRange.ts";
 import { readPage, type PageRequest } from "../../transaction/pagination.ts";
 import { QueryStream } from "../../transaction/queryStream.ts";
@@ -54,7 +56,7 @@ export function queryStreamNext(_runtime: Runtime, call: FunctionCall, args: Jso
 }
 
 /** `.paginate()`: in the app only, once per function, as on the platform. */
-export function queryPage(runtime: Runtime, call: FunctionCall, args: JsonObject): string {
+export function queryPage(runtime: Runtime, call: FunctionCall, page: JsonObject): string {
   if (call.component !== "")
     throw new PlatformError("paginate() is only supported in the app, not in components.");
   if (call.hasPaginated) {
@@ -64,12 +66,22 @@ export function queryPage(runtime: Runtime, call: FunctionCall, args: JsonObject
   }
   call.hasPaginated = true;
   const { execution } = call;
-  const request = args as unknown as PageRequest;
+  const request = page as unknown as PageRequest;
   // Only the outermost function's page is the client's page.
   const journal = call.depth === 1 ? execution.journal : null;
-  const page = readPage(call.transaction, call.component, request, runtime.cursors, journal);
-  if (call.depth === 1) execution.nextJournal = page.endCursor;
-  return page.json;
+  const cursors = runtime.cursors.boundTo(bindingOf(call));
+  const read = readPage(call.transaction, call.component, request, cursors, journal);
+  if (call.depth === 1) execution.nextJournal = read.endCursor;
+  return read.json;
+}
+
+/**
+ * What a cursor is good for, besides its index range and filters: this function, this person, and the arguments where
+ * the page is asked for by the usual one. Under another name the cursor itself would be among them.
+ */
+function bindingOf(call: FunctionCall): string {
+  const { paginationOpts, ...others } = call.args;
+  return stringify([call.path, personKey(call.identity), paginationOpts === undefined ? {} : others]);
 }
 
 /** `db.get` and `db.system.get`. */
