@@ -64,6 +64,9 @@ test("refunds and disputes run by command", async () => {
 test("accounts are made and deauthorised by command", async () => {
   expect(await run("create-account", "Studio Blue")).toBe(0);
   const id = /acct_1[0-9A-Za-z]{15}/.exec(out)?.[0] ?? "";
+  expect(await run("charges", id, "off")).toBe(0);
+  expect((await world.stripe.accounts.retrieve(id)).charges_enabled).toBe(false);
+  expect(await run("charges", id, "maybe")).toBe(1);
   expect(await run("deauthorise", id)).toBe(0);
   expect(await run("deauthorise", id)).toBe(1);
   expect(err).toContain("is not a connected account");

@@ -107,6 +107,13 @@ function addAccounts(program: Command): void {
   remote(program, "deauthorise <id>", "a connected account's owner ends the connection").action(
     (id: string, { url }: Remote) => print(url, "accounts/deauthorize", { id }),
   );
+  remote(
+    program,
+    "charges <id> <state>",
+    "Stripe stops or allows an account's payments (state: on, off)",
+  ).action((id: string, state: string, { url }: Remote) =>
+    print(url, "accounts/charges", { id, enabled: ["on", "off"].includes(state) ? state === "on" : state }),
+  );
 }
 
 interface DeliveryOptions extends Remote {

@@ -183,3 +183,30 @@ test("deauthorised by the platform or by the owner, an account and its keys are 
     ).toBeInstanceOf(Stripe.errors.StripeInvalidClientError);
   }
 });
+
+test("an account whose payments are stopped takes none, and account.updated tells it", async () => {
+  const { id } = await world.flip("accounts/create", { name: "Studio" });
+  const stripeAccount = String(id);
+  await world.flip("accounts/charges", { id, enabled: false });
+  expect(await refusal(stripe.paymentIntents.create(CARD_PAYMENT, { stripeAccount }))).toMatchObject({
+    statusCode: 400,
+  });
+  expect((await world.events()).at(-1)).toMatchObject({
+    type: "account.updated",
+    account: stripeAccount,
+    data: { object: { charges_enabled: false }, previous_attributes: { charges_enabled: true } },
+  });
+  await world.flip("accounts/charges", { id, enabled: true });
+  await stripe.paymentIntents.create(CARD_PAYMENT, { stripeAccount });
+});
+
+test("faults meet OAuth too: a code that was redeemed in a lost answer is used", async () => {
+  const code = codeOf(await decide("allow"));
+  await world.flip("faults", { kind: "truncated", path: "/oauth/token" });
+  expect(await refusal(token(code))).toBeInstanceOf(Stripe.errors.StripeConnectionError);
+  expect(await refusal(token(code))).toBeInstanceOf(Stripe.errors.StripeInvalidGrantError);
+  const other = codeOf(await decide("allow"));
+  await world.flip("faults", { kind: "error", path: "/oauth/token" });
+  expect(await refusal(token(other))).toMatchObject({ statusCode: 500 });
+  expect((await token(other)).stripe_user_id).toMatch(/^acct_/);
+});

@@ -17,8 +17,9 @@ import { emptyState } from "./state/simulatorState.ts";
 import { createStateWriter, readState } from "./state/stateFile.ts";
 import { StripeApiError } from "./wire/apiError.ts";
 import { answerApiCall } from "./wire/apiHandler.ts";
-import type { WireAnswer } from "./wire/apiHandler.ts";
 import { keyKind, redactedKey } from "./wire/apiKeys.ts";
+import { answerWithFaults } from "./wire/faultyAnswer.ts";
+import type { WireAnswer } from "./wire/faultyAnswer.ts";
 import { isLoopback, jsonAnswer, readRequest, send } from "./wire/http.ts";
 
 /** The version whose shapes the simulator speaks: that of the SDK in package.json. */
@@ -127,7 +128,7 @@ async function answer(engine: Engine, message: IncomingMessage): Promise<WireAns
       return { answer: await answerAdmin(engine, request), transport: "send" };
     }
     if (pathname.startsWith("/oauth/")) {
-      return { answer: await answerOAuth(engine, request), transport: "send" };
+      return await answerWithFaults(engine, request.method, pathname, () => answerOAuth(engine, request));
     }
     return await answerApiCall(engine, request);
   } catch (error) {
@@ -209,9 +210,11 @@ export async function createStripeSimulator(options: StripeSimulatorOptions): Pr
   const engine = await openEngine(options, () => endpoints, url);
   const server = createServer((message, response) => {
     // A client that went away needs no answer.
-    void answer(engine, message).then((result) => {
-      if (!response.destroyed) deliver(response, result);
-    });
+    answer(engine, message)
+      .then((result) => {
+        if (!response.destroyed) deliver(response, result);
+      })
+      .catch(engine.onError);
   });
   return {
     async listen(port, host = "127.0.0.1") {

@@ -1,6 +1,11 @@
 /** The switches, each a path under `/_simulator/` with its strict schema. */
 import { z } from "zod";
-import { addConnectedAccount, authorizeAccount, deauthorizeAccount } from "../connect/accounts.ts";
+import {
+  addConnectedAccount,
+  authorizeAccount,
+  deauthorizeAccount,
+  setChargesEnabled,
+} from "../connect/accounts.ts";
 import { decideAuthorization } from "../connect/oauth.ts";
 import type { Engine } from "../engine.ts";
 import { NAMED_ALTERATIONS } from "../events/deliverySwitches.ts";
@@ -111,6 +116,12 @@ const deauthorize = define(z.strictObject({ id }), (engine, input) => {
   return { id: input.id, connected: false };
 });
 
+const setCharges = define(z.strictObject({ id, enabled: z.boolean() }), (engine, input) => {
+  const book = bookOf(engine, input.id);
+  setChargesEnabled(engine, book, input.enabled);
+  return book.account;
+});
+
 /** What the consent page does, for programs: gives where the browser would be sent. */
 const authorize = define(
   z.strictObject({
@@ -216,6 +227,7 @@ export const SWITCHES: Readonly<Record<string, Switch>> = {
   "sessions/expire": expire,
   "accounts/create": createAccount,
   "accounts/deauthorize": deauthorize,
+  "accounts/charges": setCharges,
   "oauth/authorize": authorize,
   "deliveries/alter": alterDeliveries,
   "deliveries/retry": define(nothing, ({ queue }) => ({ due: queue.retryNow() })),

@@ -38,6 +38,13 @@ export function deauthorizeAccount(engine: Engine, book: AccountBook): void {
   recordEvent(engine.work(id), "account.application.deauthorized", application(engine));
 }
 
+/** Stripe stops or allows an account's payments, as after a missing document. */
+export function setChargesEnabled(engine: Engine, book: AccountBook, isEnabled: boolean): void {
+  const before = { ...book.account };
+  book.account.charges_enabled = isEnabled;
+  recordEvent(engine.work(book.account.id), "account.updated", book.account, before);
+}
+
 /** Connected accounts, without the platform's own. */
 export const connectedBooks = (engine: Engine): AccountBook[] =>
   [...engine.state.accounts.values()].filter(({ account }) => account.id !== engine.state.platformAccountId);

@@ -12,7 +12,7 @@ import type { Call } from "../wire/call.ts";
 import { listPage, pageParameters } from "../wire/listPage.ts";
 import { integer, metadata, oneOf, readParameters, text, webUrl } from "../wire/parameters.ts";
 import { assertChargeable, parseCurrency } from "./currencies.ts";
-import { AMOUNT_MAX, endIntent, openIntent } from "./paymentIntents.ts";
+import { AMOUNT_MAX, assertChargesEnabled, endIntent, openIntent } from "./paymentIntents.ts";
 import { idOf } from "../objects/reference.ts";
 
 const LINE_ITEM = z.strictObject({
@@ -94,6 +94,7 @@ function expiry(work: Work, asked: number | undefined): number {
 export function createSession({ work, fields }: Call): Stripe.Checkout.Session {
   const parameters = readParameters(CREATE, fields);
   const { amount, currency } = total(parameters);
+  assertChargesEnabled(work.book);
   const id = newId(work.ids, "checkoutSession");
   const session = newCheckoutSession({
     id,

@@ -122,6 +122,14 @@ export function openIntent(
   return intent;
 }
 
+/** @throws StripeApiError (400 account_invalid) when Stripe stopped the account's payments. */
+export function assertChargesEnabled({ account }: AccountBook): void {
+  if (account.charges_enabled) return;
+  throw new StripeApiError(400, "Your account cannot currently make live charges.", {
+    code: "account_invalid",
+  });
+}
+
 /** What cannot be confirmed is not created either. */
 function assertConfirmation(
   { confirm: isConfirmed, return_url: returnUrl }: CreateParameters,
@@ -145,6 +153,7 @@ export function createIntent({ work, fields }: Call): Stripe.PaymentIntent {
   const method =
     parameters.payment_method === undefined ? undefined : paymentMethodFor(work, parameters.payment_method);
   assertConfirmation(parameters, methods?.allowRedirects, method);
+  assertChargesEnabled(work.book);
   const intent = openIntent(
     work,
     {

@@ -9,6 +9,8 @@ import { badParameter, StripeApiError } from "./apiError.ts";
 import { actingAccount, authenticate, redactedKey } from "./apiKeys.ts";
 import type { Caller } from "./apiKeys.ts";
 import { expandAnswer } from "./expand.ts";
+import { faultAfter, faultBefore, serverError, slowDown } from "./faultyAnswer.ts";
+import type { WireAnswer } from "./faultyAnswer.ts";
 import type { Fault } from "./faults.ts";
 import { header, jsonAnswer } from "./http.ts";
 import type { HttpAnswer, HttpRequest } from "./http.ts";
@@ -18,12 +20,6 @@ import { parseForm } from "./parameters.ts";
 import type { FormFields } from "./parameters.ts";
 import { findRoute } from "./routes.ts";
 import type { FoundRoute } from "./routes.ts";
-
-/** An answer, and what the wire does to it. */
-export interface WireAnswer {
-  readonly answer: HttpAnswer;
-  readonly transport: "send" | "cut" | "truncate";
-}
 
 interface Accepted extends FoundRoute {
   readonly caller: Caller;
@@ -105,67 +101,6 @@ function outcomeOf(error: unknown): Outcome {
   return { status: 500, value: broken.body, headers: {}, isSaved: false };
 }
 
-const SERVER_ERROR = "An unknown error occurred. (A fault of the simulator.)";
-
-/** Faults before which nothing is done. */
-function faultBefore(fault: Fault | undefined): WireAnswer | undefined {
-  const should: Record<string, string> =
-    fault?.shouldRetry === undefined ? {} : { "stripe-should-retry": String(fault.shouldRetry) };
-  const refuse = (status: number, error: object, headers: Record<string, string> = {}): WireAnswer => ({
-    answer: jsonAnswer(status, { error }, { ...should, ...headers }),
-    transport: "send",
-  });
-  switch (fault?.kind) {
-    case "drop_before":
-      return { answer: jsonAnswer(500, {}), transport: "cut" };
-    case "error":
-      return refuse(500, { message: SERVER_ERROR, type: "api_error" });
-    case "conflict":
-      return refuse(409, {
-        code: "lock_timeout",
-        message: "This object cannot be accessed right now because another API request is accessing it.",
-        type: "invalid_request_error",
-      });
-    case "rate_limited":
-      return refuse(
-        429,
-        {
-          code: "rate_limit",
-          message: "Too many requests hit the API too quickly.",
-          type: "invalid_request_error",
-        },
-        {
-          "retry-after": String(fault.retryAfterS ?? 1),
-          ...(fault.shouldRetry === false ? {} : { "stripe-should-retry": "true" }),
-        },
-      );
-    default:
-      return undefined;
-  }
-}
-
-/** Faults after what was asked for is done. */
-function faultAfter(fault: Fault | undefined, answer: HttpAnswer): WireAnswer {
-  switch (fault?.kind) {
-    case "drop_after":
-      return { answer, transport: "cut" };
-    case "truncated":
-      return { answer, transport: "truncate" };
-    case "bad_json":
-      return {
-        answer: { ...answer, body: "<html><title>502 Bad Gateway</title></html>" },
-        transport: "send",
-      };
-    default:
-      return { answer, transport: "send" };
-  }
-}
-
-const sleep = (engine: Engine, ms: number) =>
-  new Promise<void>((resolve) => {
-    engine.clock.schedule(ms, resolve);
-  });
-
 function startIdempotent(
   engine: Engine,
   request: HttpRequest,
@@ -200,7 +135,7 @@ function outcomeOfRequest(
   }
   if (fault?.kind !== "error_after") return outcome;
   const headers = { "stripe-should-retry": String(fault.shouldRetry ?? false) };
-  return { ...outcome, status: 500, value: { error: { message: SERVER_ERROR, type: "api_error" } }, headers };
+  return { ...outcome, status: 500, value: serverError, headers };
 }
 
 /** Executes once: what was done and the answer that is saved for it are kept together. */
@@ -218,8 +153,9 @@ async function run(
   const answer = jsonAnswer(outcome.status, outcome.value, outcome.headers);
   if (keyed?.kind === "run" && outcome.isSaved) keyed.save({ status: answer.status, body: answer.body });
   try {
-    await engine.commit();
-    if (fault?.kind === "slow") await sleep(engine, fault.delayMs ?? 0);
+    // Reading changes nothing that would have to be kept.
+    if (request.method !== "GET") await engine.commit();
+    await slowDown(engine, fault);
   } finally {
     if (keyed?.kind === "run") keyed.end();
   }
