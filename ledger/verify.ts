@@ -108,8 +108,8 @@ function isStreamOf(rule: EventTypeRule, stream: string): boolean {
   return stream.startsWith(`${rule.stream}/${STREAM_ID_PREFIX[rule.stream]}_`);
 }
 
-/** Checks 8 and 9: what the table of event types says. */
-function breaksTypeRule(event: EventEnvelope): Omit<Damage, "seq"> | undefined {
+/** Checks 8 and 9: how an event breaks what the table of event types says of it; undefined when it does not. */
+export function breaksTypeRule(event: EventEnvelope): Omit<Damage, "seq"> | undefined {
   const found = `${event.type} v${event.typeVersion} in ${event.stream}`;
   if (!isEventType(event.type)) return { kind: "unknown type", expected: "a type of the format", found };
   const rule: EventTypeRule = EVENT_TYPES[event.type];
