@@ -78,7 +78,8 @@ function verify(options: VerifyOptions): Promise<Verdict> {
   const knownHeads = [options.expectHead, options.earlierHead].filter((head) => head !== undefined);
   const progress = createProgress(process.stderr);
   if (options.bundle === undefined) return verifyLive(liveLedger(options), knownHeads, progress);
-  if (options.url === undefined) return verifyBundleFile(options.bundle, knownHeads, progress, options.workers);
+  if (options.url === undefined)
+    return verifyBundleFile(options.bundle, knownHeads, progress, options.workers);
   throw new AuditError("Both --bundle and --url were given.", "Verify one of them at a time.");
 }
 

@@ -17,14 +17,15 @@ import type { Progress } from "./progress.ts";
 import type { FileRange } from "./rangeReader.ts";
 import { verifyRanges } from "./segmentPool.ts";
 import type { TakeSegment } from "./segmentPool.ts";
+import { SegmentThreads } from "./segmentThreads.ts";
 
 const NEWLINE = 0x0a;
 const MEBIBYTE = 1024 * 1024;
 /** Much more than a manifest has. */
 const MANIFEST_BYTES_MAX = 4096;
 const SEGMENT_BYTES = 2 * MEBIBYTE;
-/** Below it a second thread starts for longer than it helps. */
-const BYTES_WORTH_A_THREAD = 16 * MEBIBYTE;
+/** A thread takes about as long to start as to verify half of this. */
+const BYTES_WORTH_A_THREAD = 64 * MEBIBYTE;
 
 export interface IntactOptions {
   readonly fd: number;
@@ -32,12 +33,12 @@ export interface IntactOptions {
   readonly size: number;
   readonly knownHeads: readonly KnownHead[];
   readonly progress: Progress;
-  /** Without it the machine and the size of the file decide. */
+  /** How many threads work, this one counted. Without it the machine and the size of the file decide. */
   readonly workers?: number;
   /** Bytes of a range that a thread verifies at once. */
   readonly segmentBytes?: number;
-  /** Begins when every thread has started. */
-  readonly together?: boolean;
+  /** Threads that have been started already, beside which this one works. They are not stopped here. */
+  readonly threads?: SegmentThreads;
 }
 
 function readManifest({ fd, size }: IntactOptions): { manifest: Manifest; end: number } | undefined {
@@ -67,13 +68,14 @@ function usefulWorkers(size: number): number {
 
 /** The verdict of an export that is intact; undefined of any other bytes. Throws what reading throws. */
 export async function findIntact(options: IntactOptions): Promise<Verdict | undefined> {
-  const { fd, size, knownHeads, progress, segmentBytes = SEGMENT_BYTES, together = false } = options;
+  const { fd, size, knownHeads, progress, segmentBytes = SEGMENT_BYTES } = options;
   const begun = readManifest(options);
   const orgId = parseId("org", begun?.manifest.orgId);
   if (begun === undefined || orgId === undefined) return undefined;
   const { manifest, end } = begun;
   const ranges = rangesOf(end, size, segmentBytes);
   const workers = Math.max(1, Math.min(options.workers ?? usefulWorkers(size), ranges.length));
+  const threads = options.threads ?? new SegmentThreads(workers - 1);
   const store = createBlockFile();
   try {
     const join = new ChainJoin({ manifest, sha256: nodeSha256, knownHeads, store });
@@ -83,8 +85,9 @@ export async function findIntact(options: IntactOptions): Promise<Verdict | unde
       progress.report(join.count, manifest.count);
       return isWanted;
     };
-    return (await verifyRanges(task, ranges, take, { workers, together })) ? join.finish() : undefined;
+    return (await verifyRanges(task, ranges, take, threads)) ? join.finish() : undefined;
   } finally {
     store.close();
+    if (threads !== options.threads) await threads.stop();
   }
 }

@@ -4,17 +4,15 @@
  * a thread has started.
  */
 import { setImmediate } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import type { SegmentEnds } from "../ledger/chainSegment.ts";
 import type { FileRange } from "./rangeReader.ts";
 import { createSegmentReader } from "./segmentReader.ts";
 import type { SegmentAnswer, SegmentTask } from "./segmentReader.ts";
+import type { SegmentThreads } from "./segmentThreads.ts";
 
 /** Takes the next segment; false when no further one is wanted. */
 export type TakeSegment = (ends: SegmentEnds, identities: Uint32Array) => boolean;
 
-/** Ranges that a thread has been given: the next is there when it has done with one. */
-const GIVEN_PER_THREAD = 2;
 /** How far the ranges given out are ahead of the oldest that is not done: it bounds what waits in memory. */
 const AHEAD_PER_WORKER = 4;
 
@@ -61,92 +59,24 @@ class RangeQueue {
   }
 }
 
-interface Thread {
-  readonly worker: Worker;
-  /** The ranges it has and did not answer yet, by their indexes, oldest first. */
-  readonly given: number[];
-  isReady: boolean;
-}
-
-/** The threads beside this one. */
-class Threads {
-  readonly #threads: readonly Thread[];
-  readonly #ranges: readonly FileRange[];
-  readonly #queue: RangeQueue;
-  #wake = Promise.withResolvers<undefined>();
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(count: number, task: SegmentTask, ranges: readonly FileRange[], queue: RangeQueue) {
-    this.#ranges = ranges;
-    this.#queue = queue;
-    const file = new URL("segmentThread.ts", import.meta.url);
-    this.#threads = Array.from({ length: count }, () => this.#start(new Worker(file, { workerData: task })));
-  }
-
-  get areReady(): boolean {
-    return this.#threads.every(({ isReady }) => isReady);
-  }
-
-  /** Gives out what may be given out. Throws what a thread failed with. */
-  feed(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    for (const thread of this.#threads) {
-      while (thread.isReady && thread.given.length < GIVEN_PER_THREAD) {
-        const index = this.#queue.next();
-        if (index === undefined) return;
-        thread.given.push(index);
-        thread.worker.postMessage(this.#ranges[index]);
-      }
-    }
-  }
-
-  /** Waits until a thread has something to say. */
-  async wait(): Promise<void> {
-    await this.#wake.promise;
-    this.#wake = Promise.withResolvers();
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
-  }
-
-  #start(worker: Worker): Thread {
-    const thread: Thread = { worker, given: [], isReady: false };
-    worker.on("message", (message: "ready" | SegmentAnswer) => {
-      if (message === "ready") thread.isReady = true;
-      else this.#queue.put(thread.given.shift() ?? 0, message);
-      this.#wake.resolve(undefined);
-    });
-    worker.on("error", (error) => {
-      this.#failure ??= { error };
-      this.#wake.resolve(undefined);
-    });
-    return thread;
-  }
-}
-
-export interface PoolOptions {
-  /** This thread counted. */
-  readonly workers: number;
-  /** Begins when every thread has started, so that each takes part, though it takes longer. */
-  readonly together?: boolean;
-}
-
 /** Whether all ranges were sound and wanted. Throws what reading throws, here or in a thread. */
 export async function verifyRanges(
   task: SegmentTask,
   ranges: readonly FileRange[],
   take: TakeSegment,
-  { workers, together }: PoolOptions,
+  threads: SegmentThreads,
 ): Promise<boolean> {
-  const queue = new RangeQueue(ranges.length, workers, take);
+  const queue = new RangeQueue(ranges.length, threads.count + 1, take);
   const read = createSegmentReader(task);
-  const threads = new Threads(workers - 1, task, ranges, queue);
+  threads.begin({
+    task,
+    ranges,
+    next: () => queue.next(),
+    put: (index, answer) => {
+      queue.put(index, answer);
+    },
+  });
   try {
-    while (together === true && !threads.areReady) {
-      await threads.wait();
-      threads.feed();
-    }
     while (queue.outcome === undefined) {
       threads.feed();
       const index = queue.next();
@@ -157,6 +87,6 @@ export async function verifyRanges(
     }
     return queue.outcome;
   } finally {
-    await threads.stop();
+    await threads.end();
   }
 }

@@ -18,7 +18,7 @@ export const EVENT_ID_KIND = 0;
 
 const PARTITIONS = 64;
 const PARTITION_SHIFT = 26;
-const BLOCK_RECORDS = 512;
+const BLOCK_RECORDS = 256;
 const BLOCK_WORDS = BLOCK_RECORDS * RECORD_WORDS;
 
 const DIGIT = new Uint8Array(256);
