@@ -64,6 +64,7 @@ import type * as projections_registry from "../projections/registry.js";
 import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
+import type * as vault_seal from "../vault/seal.js";
 import type * as workers_cascade from "../workers/cascade.js";
 import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
@@ -133,6 +134,7 @@ declare const fullApi: ApiFromModules<{
   "projections/securityLog": typeof projections_securityLog;
   "projections/services": typeof projections_services;
   "projections/unassignedOr": typeof projections_unassignedOr;
+  "vault/seal": typeof vault_seal;
   "workers/cascade": typeof workers_cascade;
   "workers/closing": typeof workers_closing;
   "workers/integrity": typeof workers_integrity;

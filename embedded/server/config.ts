@@ -12,6 +12,7 @@ import {
   type Environment,
   type EnvironmentProblem,
 } from "../../convex/access/environment.ts";
+import { parseStripeEnvironment, STRIPE_VARIABLES } from "../../convex/events/stripeEnvironment.ts";
 import type { ConnectionLimits } from "./connections.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
 import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
@@ -82,6 +83,7 @@ const REPOSITORY_FUNCTIONS_DIR = path.resolve(import.meta.dirname, "../../convex
 const STAND_INS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"0".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "1".repeat(64),
+  DAYBOOK_SEALING_KEYS: `k1:${"2".repeat(64)}`,
 };
 
 const port = z
@@ -187,6 +189,9 @@ export function parseConfig(
   if (!forFunctions.ok) problems.push(...forFunctions.problems);
   else problems.push(...repeatedSecrets(forFunctions.environment, variables["DAYBOOK_ADMIN_KEY"]));
 
+  const forStripe = parseStripeEnvironment(variables);
+  if (!forStripe.ok) problems.push(...forStripe.problems);
+
   if (!parsed.success || !forFunctions.ok || problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -236,25 +241,28 @@ function isSecureOrLoopback(url: string): boolean {
 
 /** One secret for two purposes would let a leak of one open the other. */
 function repeatedSecrets(
-  environment: {
-    DAYBOOK_INVITATION_KEYS: readonly { key: string }[];
-    DAYBOOK_FINGERPRINT_KEY: string;
-  },
+  environment: Pick<
+    Environment,
+    "DAYBOOK_INVITATION_KEYS" | "DAYBOOK_FINGERPRINT_KEY" | "DAYBOOK_SEALING_KEYS"
+  >,
   adminKey: string | undefined,
 ): EnvironmentProblem[] {
   const problems: EnvironmentProblem[] = [];
-  const invitationKeys = environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key);
-  const fingerprintKey = environment.DAYBOOK_FINGERPRINT_KEY;
-  if (new Set(invitationKeys).size !== invitationKeys.length) {
-    problems.push({ variable: "DAYBOOK_INVITATION_KEYS", problem: "repeats a key" });
+  const seen = new Map<string, string>();
+  const groups = {
+    DAYBOOK_INVITATION_KEYS: environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key),
+    DAYBOOK_FINGERPRINT_KEY: [environment.DAYBOOK_FINGERPRINT_KEY],
+    DAYBOOK_SEALING_KEYS: environment.DAYBOOK_SEALING_KEYS.map(({ key }) => key),
+  };
+  for (const [variable, keys] of Object.entries(groups)) {
+    for (const key of keys) {
+      const other = seen.get(key);
+      const problem = other === variable ? "repeats a key" : `repeats a key of ${other ?? ""}`;
+      if (other !== undefined) problems.push({ variable, problem });
+      seen.set(key, variable);
+    }
   }
-  if (invitationKeys.includes(fingerprintKey)) {
-    problems.push({
-      variable: "DAYBOOK_FINGERPRINT_KEY",
-      problem: "repeats a key of DAYBOOK_INVITATION_KEYS",
-    });
-  }
-  if ([...invitationKeys, fingerprintKey].some((key) => adminKey?.includes(key) === true)) {
+  if ([...seen.keys()].some((key) => adminKey?.includes(key) === true)) {
     problems.push({ variable: "DAYBOOK_ADMIN_KEY", problem: "repeats another secret" });
   }
   return problems;
@@ -267,7 +275,7 @@ function assemble(
   environment: Environment,
 ): HostConfig {
   const given = present(variables);
-  const names: readonly string[] = [...ENVIRONMENT_VARIABLES, ...AUTH_VARIABLES];
+  const names: readonly string[] = [...ENVIRONMENT_VARIABLES, ...AUTH_VARIABLES, ...STRIPE_VARIABLES];
   const listed = host.DAYBOOK_ALLOWED_ORIGINS;
   return {
     environment: host.DAYBOOK_ENV,
