@@ -179,5 +179,6 @@ test("functions get the declared variables and no others", () => {
     "DAYBOOK_AUTH_ISSUER",
     "DAYBOOK_FINGERPRINT_KEY",
     "DAYBOOK_INVITATION_KEYS",
+    "DAYBOOK_STRIPE_MODE",
   ]);
 });
