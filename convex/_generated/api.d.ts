@@ -22,6 +22,8 @@ import type * as access_roles from "../access/roles.js";
 import type * as access_securityLog from "../access/securityLog.js";
 import type * as access_securityLogReader from "../access/securityLogReader.js";
 import type * as access_sessions from "../access/sessions.js";
+import type * as access_stripeSettings from "../access/stripeSettings.js";
+import type * as access_stripeVariables from "../access/stripeVariables.js";
 import type * as access_tenantDb from "../access/tenantDb.js";
 import type * as commands_bookings from "../commands/bookings.js";
 import type * as commands_ledger from "../commands/ledger.js";
@@ -92,6 +94,8 @@ declare const fullApi: ApiFromModules<{
   "access/securityLog": typeof access_securityLog;
   "access/securityLogReader": typeof access_securityLogReader;
   "access/sessions": typeof access_sessions;
+  "access/stripeSettings": typeof access_stripeSettings;
+  "access/stripeVariables": typeof access_stripeVariables;
   "access/tenantDb": typeof access_tenantDb;
   "commands/bookings": typeof commands_bookings;
   "commands/ledger": typeof commands_ledger;

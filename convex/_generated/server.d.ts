@@ -37,9 +37,14 @@ type Env = {
   readonly DAYBOOK_ISSUED_AT_CLAIM: string | undefined;
   readonly DAYBOOK_AUTH_TIME_CLAIM: string | undefined;
   readonly DAYBOOK_RATE_LIMIT_PERCENT: string | undefined;
+  readonly DAYBOOK_STRIPE_SECRET_KEY: string | undefined;
   readonly DAYBOOK_STRIPE_WEBHOOK_SECRETS: string | undefined;
-  readonly DAYBOOK_STRIPE_MODE: string | undefined;
   readonly DAYBOOK_STRIPE_TOLERANCE_SECONDS: string | undefined;
+  readonly DAYBOOK_STRIPE_MODE: string | undefined;
+  readonly DAYBOOK_STRIPE_CLIENT_ID: string | undefined;
+  readonly DAYBOOK_STRIPE_API_URL: string | undefined;
+  readonly DAYBOOK_STRIPE_UNLINKED: string | undefined;
+  readonly DAYBOOK_RETURN_ORIGINS: string | undefined;
 };
 
 /**

@@ -18,6 +18,8 @@ describe("a good environment", () => {
         DAYBOOK_SEALING_KEYS: [{ keyId: "s1", key: "ef".repeat(32) }],
         DAYBOOK_ORG_CLAIM: "daybook_org",
         DAYBOOK_RATE_LIMIT_PERCENT: 100,
+        DAYBOOK_STRIPE_MODE: "live",
+        DAYBOOK_STRIPE_UNLINKED: "refuse",
       },
     });
   });

@@ -1,12 +1,12 @@
 /**
  * The variables that the ledger component alone reads: the secrets that Stripe signs deliveries with. The app's own
- * functions never see them parsed, and lint holds that no other file names the first one. The host calls
- * `parseStripeEnvironment` before it listens; the component calls `stripeEnvironment()`.
+ * functions never see them parsed, and lint holds that none of their files names the first one. The host checks the same
+ * before it listens; what it did not check is refused here.
  */
 import { z } from "zod";
 
-/** As the provider makes them; 24 characters is what an attacker must not be able to go through. */
-const SECRET = /^whsec_[A-Za-z0-9+/=_-]{24,256}$/;
+/** `whsec_` and at least 24 bytes in base64: Stripe's own, those of its command line, and Standard Webhooks'. */
+const SECRET = /^whsec_[A-Za-z0-9+/_-]{32,256}={0,2}$/;
 
 /** Only tighter than the provider's own: freshness is what makes a recorded delivery worthless (R32). */
 const TOLERANCE_SECONDS_MAX = 300;
@@ -18,12 +18,12 @@ const schema = z.object({
     .transform((text) => text.split(","))
     .refine(
       (secrets) => secrets.every((secret) => SECRET.test(secret)),
-      "must be signing secrets (whsec_ and at least 24 characters), separated by commas",
+      "must be secrets of webhook endpoints, whsec_ and 24 bytes or more in base64, separated by commas",
     )
     .refine((secrets) => new Set(secrets).size === secrets.length, "repeats a secret")
     .default([]),
   /** Whether deliveries of real money or of tests count here. */
-  DAYBOOK_STRIPE_MODE: z.enum(["test", "live"], "must be test or live").default("test"),
+  DAYBOOK_STRIPE_MODE: z.enum(["test", "live"], "must be test or live").default("live"),
   DAYBOOK_STRIPE_TOLERANCE_SECONDS: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, `must be a whole number of seconds, 1 to ${TOLERANCE_SECONDS_MAX}`)
@@ -41,9 +41,6 @@ export type StripeEnvironment = {
   /** How far the signature's time may be from now, in seconds, before or after. */
   readonly toleranceSeconds: number;
 };
-
-/** Names of the variables; the host passes them to the app, which binds them to the component. */
-export const STRIPE_VARIABLES: readonly string[] = Object.keys(schema.shape);
 
 /** Checks raw variables. No problem holds a value. */
 export function parseStripeEnvironment(

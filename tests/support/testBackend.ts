@@ -21,6 +21,7 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_INVITATION_KEYS: `k1:${"1".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
   DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
+  DAYBOOK_STRIPE_MODE: "test",
   DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${"4".repeat(32)}`,
 };
 
