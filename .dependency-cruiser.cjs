@@ -58,6 +58,7 @@ module.exports = {
       ["^convex/access/", CATALOGUE, LEDGER],
       "authorisation facts come from its own tables",
     ),
+    only("vault-is-a-leaf", "^convex/vault/", ["^convex/vault/", LEDGER], "sealing knows no table"),
     only(
       "events-know-only-the-format",
       "^convex/events/",
@@ -73,7 +74,7 @@ module.exports = {
     only(
       "corridor-joins-the-rooms",
       "^convex/pipeline/",
-      ["^convex/(pipeline|access|domain)/", CATALOGUE, "^convex/projections/registry\\.ts$", LEDGER],
+      ["^convex/(pipeline|access|domain|vault)/", CATALOGUE, "^convex/projections/registry\\.ts$", LEDGER],
       "the one composition root",
     ),
     only(
@@ -91,7 +92,7 @@ module.exports = {
     only(
       "projections-read-events",
       "^convex/projections/",
-      ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],
+      ["^convex/(projections|domain|access|vault)/", CATALOGUE, LEDGER],
       "views are derived",
     ),
     never(
