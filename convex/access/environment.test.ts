@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { ENVIRONMENT_VARIABLES, parseEnvironment } from "./environment.ts";
 
 const KEY = "ab".repeat(32);
-const GOOD = { DAYBOOK_INVITATION_KEYS: `k1:${KEY}`, DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32) };
+const GOOD = {
+  DAYBOOK_INVITATION_KEYS: `k1:${KEY}`,
+  DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+  DAYBOOK_SEALING_KEYS: `s1:${"ef".repeat(32)}`,
+};
 
 describe("a good environment", () => {
   test("has defaults for what is optional", () => {
@@ -11,6 +15,7 @@ describe("a good environment", () => {
       environment: {
         DAYBOOK_INVITATION_KEYS: [{ keyId: "k1", key: KEY }],
         DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+        DAYBOOK_SEALING_KEYS: [{ keyId: "s1", key: "ef".repeat(32) }],
         DAYBOOK_ORG_CLAIM: "daybook_org",
         DAYBOOK_RATE_LIMIT_PERCENT: 100,
         DAYBOOK_STRIPE_MODE: "live",
@@ -39,6 +44,7 @@ describe("a bad environment", () => {
       problems: [
         { variable: "DAYBOOK_INVITATION_KEYS", problem: "is not set" },
         { variable: "DAYBOOK_FINGERPRINT_KEY", problem: "is not set" },
+        { variable: "DAYBOOK_SEALING_KEYS", problem: "is not set" },
       ],
     });
   });

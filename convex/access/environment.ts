@@ -9,7 +9,8 @@ const HEX_256_BIT = /^[0-9a-f]{64}$/;
 
 const hexKey = z.string().regex(HEX_256_BIT, "must be 64 lower-case hexadecimal characters (32 bytes)");
 
-const invitationKeys = z
+/** Keys by id, the current one first. */
+const keyRing = z
   .string()
   .regex(
     /^[a-z0-9]{1,16}:[0-9a-f]{64}(,[a-z0-9]{1,16}:[0-9a-f]{64})*$/,
@@ -38,9 +39,11 @@ const claimName = z
 
 const variables = z.object({
   /** Keys of invitation tokens by key id; the first one signs, the others still verify. */
-  DAYBOOK_INVITATION_KEYS: invitationKeys,
+  DAYBOOK_INVITATION_KEYS: keyRing,
   /** Key of the payload fingerprints kept with idempotency keys. */
   DAYBOOK_FINGERPRINT_KEY: hexKey,
+  /** Keys of what is sealed in the database by key id; the first one seals, the others still open. */
+  DAYBOOK_SEALING_KEYS: keyRing,
   /** Token claim that names the active organisation. */
   DAYBOOK_ORG_CLAIM: claimName.default("daybook_org"),
   /** Private claim with the token's time of issue; `daybook_iat` when not declared. */

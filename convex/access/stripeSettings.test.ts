@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { parseEnvironment } from "./environment.ts";
 import { isReturnPath, returnUrl, stripeSettingsOf } from "./stripeSettings.ts";
 
-const KEYS = { DAYBOOK_INVITATION_KEYS: `k1:${"ab".repeat(32)}`, DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32) };
+const KEYS = {
+  DAYBOOK_INVITATION_KEYS: `k1:${"ab".repeat(32)}`,
+  DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+  DAYBOOK_SEALING_KEYS: `s1:${"ef".repeat(32)}`,
+};
 const TEST_KEY = `rk_test_${"x".repeat(24)}`;
 
 function settingsOf(variables: Record<string, string>): unknown {

@@ -93,6 +93,7 @@ const REPOSITORY_FUNCTIONS_DIR = path.resolve(import.meta.dirname, "../../convex
 const STAND_INS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"0".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "1".repeat(64),
+  DAYBOOK_SEALING_KEYS: `k1:${"2".repeat(64)}`,
 };
 
 const port = z
@@ -257,24 +258,27 @@ function isSecureOrLoopback(url: string): boolean {
 function repeatedSecrets(environment: Environment, variables: Variables): EnvironmentProblem[] {
   const problems: EnvironmentProblem[] = [];
   const adminKey = variables["DAYBOOK_ADMIN_KEY"];
-  const invitationKeys = environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key);
-  const fingerprintKey = environment.DAYBOOK_FINGERPRINT_KEY;
-  if (new Set(invitationKeys).size !== invitationKeys.length) {
-    problems.push({ variable: "DAYBOOK_INVITATION_KEYS", problem: "repeats a key" });
+  const seen = new Map<string, string>();
+  const groups = {
+    DAYBOOK_INVITATION_KEYS: environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key),
+    DAYBOOK_FINGERPRINT_KEY: [environment.DAYBOOK_FINGERPRINT_KEY],
+    DAYBOOK_SEALING_KEYS: environment.DAYBOOK_SEALING_KEYS.map(({ key }) => key),
+  };
+  for (const [variable, keys] of Object.entries(groups)) {
+    for (const key of keys) {
+      const other = seen.get(key);
+      const problem = other === variable ? "repeats a key" : `repeats a key of ${other ?? ""}`;
+      if (other !== undefined) problems.push({ variable, problem });
+      seen.set(key, variable);
+    }
   }
-  if (invitationKeys.includes(fingerprintKey)) {
-    problems.push({
-      variable: "DAYBOOK_FINGERPRINT_KEY",
-      problem: "repeats a key of DAYBOOK_INVITATION_KEYS",
-    });
-  }
-  if ([...invitationKeys, fingerprintKey].some((key) => adminKey?.includes(key) === true)) {
+  if ([...seen.keys()].some((key) => adminKey?.includes(key) === true)) {
     problems.push({ variable: "DAYBOOK_ADMIN_KEY", problem: "repeats another secret" });
   }
   const webhookKeys = webhookSecretsIn(variables["DAYBOOK_STRIPE_WEBHOOK_SECRETS"]).map((secret) =>
     secret.replace(/^whsec_/, ""),
   );
-  const others = [...invitationKeys, fingerprintKey, adminKey, environment.DAYBOOK_STRIPE_SECRET_KEY];
+  const others = [...seen.keys(), adminKey, environment.DAYBOOK_STRIPE_SECRET_KEY];
   if (webhookKeys.some((key) => others.some((other) => other?.includes(key) === true))) {
     problems.push({ variable: "DAYBOOK_STRIPE_WEBHOOK_SECRETS", problem: "repeats another secret" });
   }

@@ -7,6 +7,7 @@ const PRODUCTION: Variables = {
   DAYBOOK_ENV: "production",
   DAYBOOK_INVITATION_KEYS: `k1:${KEY_A}`,
   DAYBOOK_FINGERPRINT_KEY: KEY_B,
+  DAYBOOK_SEALING_KEYS: `s1:${"5".repeat(64)}`,
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
   DAYBOOK_AUTH_AUDIENCE: "daybook",
 };

@@ -23,6 +23,8 @@ const SECRETS = {
   invitationKey: hex(),
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
+  sealingKey: hex(),
+  webhookSecret: `whsec_${hex()}`,
   adminKey: `CANARY-admin-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
@@ -38,6 +40,8 @@ beforeAll(async () => {
     DAYBOOK_AUTH_AUDIENCE: "daybook",
     DAYBOOK_INVITATION_KEYS: `k2:${SECRETS.invitationKey},k1:${SECRETS.oldInvitationKey}`,
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
+    DAYBOOK_SEALING_KEYS: `s1:${SECRETS.sealingKey}`,
+    DAYBOOK_STRIPE_WEBHOOK_SECRETS: SECRETS.webhookSecret,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
     LOG_LEVEL: "debug",
   });

@@ -17,11 +17,15 @@ import type * as catalogue_fields from "../catalogue/fields.js";
 import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
+import type * as catalogue_payment from "../catalogue/payment.js";
 import type * as catalogue_service from "../catalogue/service.js";
+import type * as catalogue_stripeAccount from "../catalogue/stripeAccount.js";
 import type * as check from "../check.js";
+import type * as providerFact from "../providerFact.js";
 import type * as read from "../read.js";
 import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
+import type * as stripeEnvironment from "../stripeEnvironment.js";
 
 import type {
   ApiFromModules,
@@ -40,11 +44,15 @@ const fullApi: ApiFromModules<{
   "catalogue/invitation": typeof catalogue_invitation;
   "catalogue/member": typeof catalogue_member;
   "catalogue/organization": typeof catalogue_organization;
+  "catalogue/payment": typeof catalogue_payment;
   "catalogue/service": typeof catalogue_service;
+  "catalogue/stripeAccount": typeof catalogue_stripeAccount;
   check: typeof check;
+  providerFact: typeof providerFact;
   read: typeof read;
   receipts: typeof receipts;
   row: typeof row;
+  stripeEnvironment: typeof stripeEnvironment;
 }> = anyApi as any;
 
 /**
