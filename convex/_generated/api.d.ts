@@ -16,6 +16,8 @@ import type * as access_errors from "../access/errors.js";
 import type * as access_fields from "../access/fields.js";
 import type * as access_lifecycle from "../access/lifecycle.js";
 import type * as access_limits from "../access/limits.js";
+import type * as access_outboundUrl from "../access/outboundUrl.js";
+import type * as access_outbox from "../access/outbox.js";
 import type * as access_policy from "../access/policy.js";
 import type * as access_principal from "../access/principal.js";
 import type * as access_roles from "../access/roles.js";
@@ -37,9 +39,13 @@ import type * as domain_invitation from "../domain/invitation.js";
 import type * as domain_member from "../domain/member.js";
 import type * as domain_organization from "../domain/organization.js";
 import type * as domain_service from "../domain/service.js";
+import type * as effects_alerts from "../effects/alerts.js";
+import type * as effects_outbox from "../effects/outbox.js";
+import type * as effects_standardWebhook from "../effects/standardWebhook.js";
 import type * as http from "../http.js";
 import type * as operator_organizations from "../operator/organizations.js";
 import type * as pipeline_commandMutation from "../pipeline/commandMutation.js";
+import type * as pipeline_effects from "../pipeline/effects.js";
 import type * as pipeline_fingerprint from "../pipeline/fingerprint.js";
 import type * as pipeline_invitationToken from "../pipeline/invitationToken.js";
 import type * as pipeline_ledger from "../pipeline/ledger.js";
@@ -69,6 +75,7 @@ import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
 import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
 import type * as workers_orphans from "../workers/orphans.js";
+import type * as workers_outbox from "../workers/outbox.js";
 
 import type {
   ApiFromModules,
@@ -85,6 +92,8 @@ declare const fullApi: ApiFromModules<{
   "access/fields": typeof access_fields;
   "access/lifecycle": typeof access_lifecycle;
   "access/limits": typeof access_limits;
+  "access/outboundUrl": typeof access_outboundUrl;
+  "access/outbox": typeof access_outbox;
   "access/policy": typeof access_policy;
   "access/principal": typeof access_principal;
   "access/roles": typeof access_roles;
@@ -106,9 +115,13 @@ declare const fullApi: ApiFromModules<{
   "domain/member": typeof domain_member;
   "domain/organization": typeof domain_organization;
   "domain/service": typeof domain_service;
+  "effects/alerts": typeof effects_alerts;
+  "effects/outbox": typeof effects_outbox;
+  "effects/standardWebhook": typeof effects_standardWebhook;
   http: typeof http;
   "operator/organizations": typeof operator_organizations;
   "pipeline/commandMutation": typeof pipeline_commandMutation;
+  "pipeline/effects": typeof pipeline_effects;
   "pipeline/fingerprint": typeof pipeline_fingerprint;
   "pipeline/invitationToken": typeof pipeline_invitationToken;
   "pipeline/ledger": typeof pipeline_ledger;
@@ -138,6 +151,7 @@ declare const fullApi: ApiFromModules<{
   "workers/integrity": typeof workers_integrity;
   "workers/ledgerCheck": typeof workers_ledgerCheck;
   "workers/orphans": typeof workers_orphans;
+  "workers/outbox": typeof workers_outbox;
 }>;
 
 /**

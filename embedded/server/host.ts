@@ -164,7 +164,12 @@ function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<str
 
 /** Keys are also kept out of the log when only a part of a variable is logged. */
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
-  const texts = [environment["DAYBOOK_INVITATION_KEYS"], environment["DAYBOOK_FINGERPRINT_KEY"], adminKey];
+  const texts = [
+    environment["DAYBOOK_INVITATION_KEYS"],
+    environment["DAYBOOK_FINGERPRINT_KEY"],
+    environment["DAYBOOK_ALERT_WEBHOOK_SECRET"]?.replace("whsec_", ""),
+    adminKey,
+  ];
   return texts.flatMap((text) => text?.split(/[:,|]/) ?? []).filter((part) => part.length >= 32);
 }
 

@@ -24,6 +24,8 @@ const SECRETS = {
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
   adminKey: `CANARY-admin-${hex()}`,
+  alertSecret: Buffer.from(randomBytes(32)).toString("base64"),
+  alertPath: `CANARY-alert-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
 };
@@ -39,6 +41,8 @@ beforeAll(async () => {
     DAYBOOK_INVITATION_KEYS: `k2:${SECRETS.invitationKey},k1:${SECRETS.oldInvitationKey}`,
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
+    DAYBOOK_ALERT_WEBHOOK_URL: `https://alerts.example/${SECRETS.alertPath}`,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${SECRETS.alertSecret}`,
     LOG_LEVEL: "debug",
   });
 });
