@@ -1,14 +1,14 @@
 /**
  * JSON of signed bodies (RFC 8259), read once and strictly, so that no second reader can see another document in the
  * same bytes: a name that comes twice in one object is refused, and a number that is not written as a whole number is
- * not turned into one (`5e3`, `5000.0` and 2^53 stay `InexactNumber`, which no schema of amounts accepts).
+ * not turned into one (`5e3`, `5000.0` and 2^53 become `INEXACT_NUMBER`, which no schema of amounts accepts).
  */
 
 /** Not JSON in this strict sense. Holds nothing of the input. */
 export class StrictJsonError extends Error {}
 
 /** A number that is no exact integer as it is written. */
-export class InexactNumber {}
+export const INEXACT_NUMBER = Symbol("inexact number");
 
 const DEPTH_MAX = 64;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -102,11 +102,11 @@ class Reader {
     return JSON.parse(this.take(STRING) ?? fail()) as string;
   }
 
-  private number(): number | InexactNumber {
+  private number(): number | typeof INEXACT_NUMBER {
     const text = this.take(NUMBER) ?? fail();
     const value = Number(text);
     const isExact = INTEGER.test(text) && Number.isSafeInteger(value) && !Object.is(value, -0);
-    return isExact ? value : new InexactNumber();
+    return isExact ? value : INEXACT_NUMBER;
   }
 }
 

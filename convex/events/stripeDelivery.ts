@@ -49,6 +49,7 @@ export type DeliverySettings = {
 const event = z.object({
   object: z.literal("event"),
   id: z.string().regex(/^evt_[A-Za-z0-9_]{8,250}$/),
+  created: z.int().min(0).max(9_999_999_999),
   type: z.string().regex(/^[a-z][a-z0-9_.]{0,127}$/),
   livemode: z.boolean(),
   api_version: z.string().max(64).nullable(),
@@ -98,15 +99,19 @@ export function readDelivery(
     type,
     ...(account === undefined ? {} : { account }),
   };
-  return { status: "genuine", delivery: { ...known, reading: readingOf(known, data.object, settings) } };
+  const occurredAt = parsed.data.created * 1000;
+  return {
+    status: "genuine",
+    delivery: { ...known, reading: readingOf({ ...known, occurredAt }, data.object, settings) },
+  };
 }
 
 function readingOf(
-  { type, livemode, apiVersion, account }: Omit<Delivery, "reading">,
+  { livemode, apiVersion, ...said }: Omit<Delivery, "reading"> & { occurredAt: number },
   object: unknown,
   settings: DeliverySettings,
 ): Delivery["reading"] {
-  const reading = factOf(type, object, account);
+  const reading = factOf(said, object);
   if (reading.kind === "notListed") return reading;
   if (livemode !== settings.livemode) return { kind: "park", reason: "WRONG_MODE" };
   if (!isReadableVersion(apiVersion)) return { kind: "park", reason: "WRONG_API_VERSION" };

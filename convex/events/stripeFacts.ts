@@ -32,10 +32,7 @@ const intent = z.object({
   amount_received: amount,
   currency,
   status,
-  last_payment_error: z
-    .object({ code: failure.optional(), decline_code: z.unknown() })
-    .nullish()
-    .catch(null),
+  last_payment_error: z.object({ code: failure.optional(), decline_code: z.unknown() }).nullish().catch(null),
 });
 
 const session = z.object({
@@ -88,7 +85,13 @@ const INTENT_OUTCOMES: Readonly<
   "payment_intent.succeeded": { outcome: "succeeded", statuses: ["succeeded"] },
   "payment_intent.payment_failed": {
     outcome: "failed",
-    statuses: ["requires_payment_method", "requires_confirmation", "requires_action", "processing", "canceled"],
+    statuses: [
+      "requires_payment_method",
+      "requires_confirmation",
+      "requires_action",
+      "processing",
+      "canceled",
+    ],
   },
   "payment_intent.processing": { outcome: "processing", statuses: ["processing"] },
   "payment_intent.requires_action": { outcome: "requires_action", statuses: ["requires_action"] },
@@ -126,6 +129,9 @@ const DISPUTE_STATUSES = [
 ];
 const DISPUTE_ENDS = ["warning_closed", "prevented", "won", "lost"];
 
+/** What the event says around its object. `occurredAt`: its own time, milliseconds UTC, which judges no freshness. */
+export type Said = { readonly type: string; readonly occurredAt: number; readonly account?: string };
+
 const park = (reason: ParkReason): FactReading => ({ kind: "park", reason });
 
 /** Reads the object by its schema; what has another form is parked. */
@@ -138,7 +144,7 @@ function reading<Shape extends z.ZodType>(
   return parsed.success ? read(parsed.data) : park("MALFORMED");
 }
 
-function intentFact(type: string, object: unknown): FactReading {
+function intentFact({ type, occurredAt }: Said, object: unknown): FactReading {
   return reading(intent, object, (value) => {
     const said = INTENT_OUTCOMES[type];
     if (said === undefined || !INTENT_STATUSES.includes(value.status)) return park("UNKNOWN_STATUS");
@@ -148,6 +154,7 @@ function intentFact(type: string, object: unknown): FactReading {
       kind: "paymentIntent",
       paymentIntentId: value.id,
       outcome,
+      occurredAt,
       amountMinor: value.amount,
       amountReceivedMinor: value.amount_received,
       currency: value.currency,
@@ -168,7 +175,7 @@ function sessionOutcome(
   return paymentStatus === "unpaid" ? "unpaid" : "free";
 }
 
-function sessionFact(type: string, object: unknown): FactReading {
+function sessionFact({ type, occurredAt }: Said, object: unknown): FactReading {
   return reading(session, object, (value) => {
     if (!SESSION_STATUSES.includes(value.payment_status)) return park("UNKNOWN_STATUS");
     const outcome = sessionOutcome(type, value.payment_status);
@@ -178,6 +185,7 @@ function sessionFact(type: string, object: unknown): FactReading {
       checkoutSessionId: value.id,
       paymentIntentId: value.payment_intent,
       outcome,
+      occurredAt,
       amountMinor: value.amount_total,
       currency: value.currency,
     };
@@ -185,7 +193,7 @@ function sessionFact(type: string, object: unknown): FactReading {
   });
 }
 
-function refundFact(type: string, object: unknown): FactReading {
+function refundFact({ type }: Said, object: unknown): FactReading {
   return reading(refund, object, (value) => {
     const known = REFUND_STATUSES.find((status) => status === value.status);
     if (known === undefined) return park("UNKNOWN_STATUS");
@@ -204,7 +212,7 @@ function refundFact(type: string, object: unknown): FactReading {
   });
 }
 
-function disputeFact(change: DisputeChange, object: unknown): FactReading {
+function disputeFact(change: DisputeChange, { occurredAt }: Said, object: unknown): FactReading {
   return reading(dispute, object, (value) => {
     if (!DISPUTE_STATUSES.includes(value.status)) return park("UNKNOWN_STATUS");
     if (change === "closed" && !DISPUTE_ENDS.includes(value.status)) return park("MALFORMED");
@@ -213,6 +221,7 @@ function disputeFact(change: DisputeChange, object: unknown): FactReading {
       disputeId: value.id,
       paymentIntentId: value.payment_intent,
       change,
+      occurredAt,
       amountMinor: value.amount,
       currency: value.currency,
       status: value.status,
@@ -222,11 +231,7 @@ function disputeFact(change: DisputeChange, object: unknown): FactReading {
   });
 }
 
-function accountFact(
-  account: string | undefined,
-  change: "updated" | "deauthorized",
-  object: unknown,
-): FactReading {
+function accountFact(change: "updated" | "deauthorized", { account }: Said, object: unknown): FactReading {
   if (account === undefined) return park("WRONG_ACCOUNT");
   const fact: ProviderFact = { kind: "account", account, change };
   if (change === "deauthorized") {
@@ -238,16 +243,17 @@ function accountFact(
 }
 
 /**
- * The fact that an event of this type states about its object. `account` is the event's own. Pure; says nothing of
- * whether the object, the account or the amount are the expected ones.
+ * The fact that an event of this type states about its object. Pure; says nothing of whether the object, the account
+ * or the amount are the expected ones.
  */
-export function factOf(type: string, object: unknown, account: string | undefined): FactReading {
-  if (Object.hasOwn(INTENT_OUTCOMES, type)) return intentFact(type, object);
-  if (SESSION_TYPES.includes(type)) return sessionFact(type, object);
-  if (REFUND_TYPES.includes(type)) return refundFact(type, object);
+export function factOf(said: Said, object: unknown): FactReading {
+  const { type } = said;
+  if (Object.hasOwn(INTENT_OUTCOMES, type)) return intentFact(said, object);
+  if (SESSION_TYPES.includes(type)) return sessionFact(said, object);
+  if (REFUND_TYPES.includes(type)) return refundFact(said, object);
   const change = Object.hasOwn(DISPUTE_CHANGES, type) ? DISPUTE_CHANGES[type] : undefined;
-  if (change !== undefined) return disputeFact(change, object);
-  if (type === "account.updated") return accountFact(account, "updated", object);
-  if (type === "account.application.deauthorized") return accountFact(account, "deauthorized", object);
+  if (change !== undefined) return disputeFact(change, said, object);
+  if (type === "account.updated") return accountFact("updated", said, object);
+  if (type === "account.application.deauthorized") return accountFact("deauthorized", said, object);
   return { kind: "notListed" };
 }

@@ -25,18 +25,15 @@ type ParsedHeader = { seconds: string; signatures: string[] };
 /** The header's time and its `v1` signatures; null when it has another form. Other schemes are passed over. */
 export function parseSignatureHeader(header: string): ParsedHeader | null {
   if (header.length > HEADER_CHARACTERS_MAX) return null;
-  let seconds: string | undefined;
-  const signatures: string[] = [];
+  const values = new Map<string, string[]>();
   for (const element of header.split(",")) {
     const [, name, value = ""] = ELEMENT.exec(element) ?? [];
     if (name === undefined) return null;
-    if (name === "t") {
-      if (seconds !== undefined) return null;
-      seconds = value;
-    }
-    if (name === "v1") signatures.push(value);
+    values.set(name, [...(values.get(name) ?? []), value]);
   }
-  if (seconds === undefined || !SECONDS.test(seconds)) return null;
+  const [seconds = "", ...repeated] = values.get("t") ?? [];
+  const signatures = values.get("v1") ?? [];
+  if (!SECONDS.test(seconds) || repeated.length > 0) return null;
   return signatures.length === 0 || signatures.length > SIGNATURES_MAX ? null : { seconds, signatures };
 }
 
@@ -52,7 +49,12 @@ function isSame(left: string, right: string): boolean {
 /** The signature (64 hex) of a body under a secret at a time in seconds. */
 export function stripeSignature(secret: string, seconds: string, body: Uint8Array): string {
   const mac = hmac.create(sha256, utf8ToBytes(secret));
-  return bytesToHex(mac.update(utf8ToBytes(`${seconds}.`)).update(body).digest());
+  return bytesToHex(
+    mac
+      .update(utf8ToBytes(`${seconds}.`))
+      .update(body)
+      .digest(),
+  );
 }
 
 /**
