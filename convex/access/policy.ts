@@ -265,25 +265,30 @@ export type Relation = {
   refundMinor?: number;
 };
 
+/** Whether the object is assigned to the caller, or to whom else the condition allows. */
+function isAssigned(condition: Condition, userId: string, { assigneeId }: Relation): boolean {
+  return assigneeId === userId || (condition === "assignedOrUnassigned" && assigneeId === null);
+}
+
 /** What fails the condition, as a code; null when it holds. */
 function relationProblem(
   condition: Condition,
   caller: { userId: string; role: Role },
-  { assigneeId, rolesConcerned = [], requesterId }: Relation,
+  relation: Relation,
 ): "FORBIDDEN" | "NOT_FOUND" | null {
-  const isMine = assigneeId === caller.userId;
   switch (condition) {
     case "always":
       return null;
     case "belowOwnRank":
-      return rolesConcerned.every((role) => outranks(caller.role, role)) ? null : "FORBIDDEN";
+      return (relation.rolesConcerned ?? []).every((role) => outranks(caller.role, role))
+        ? null
+        : "FORBIDDEN";
     case "notRequester":
-      return requesterId === caller.userId ? "FORBIDDEN" : null;
+      return relation.requesterId === caller.userId ? "FORBIDDEN" : null;
     case "assigned":
     case "assignedWithoutPrice":
-      return isMine ? null : "NOT_FOUND";
     case "assignedOrUnassigned":
-      return isMine || assigneeId === null ? null : "NOT_FOUND";
+      return isAssigned(condition, caller.userId, relation) ? null : "NOT_FOUND";
   }
 }
 

@@ -73,5 +73,6 @@ export const PARK_REASONS = [
   "NOT_PAID_YET",
   "REFUND_EXCEEDS_PAYMENT",
   "TOO_MANY",
+  "LEDGER_FROZEN",
 ] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];

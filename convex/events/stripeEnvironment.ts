@@ -4,6 +4,7 @@
  * before it listens; what it did not check is refused here.
  */
 import { z } from "zod";
+import { env } from "./_generated/server.js";
 
 /** `whsec_` and at least 24 bytes in base64: Stripe's own, those of its command line, and Standard Webhooks'. */
 const SECRET = /^whsec_[A-Za-z0-9+/_-]{32,256}={0,2}$/;
@@ -69,7 +70,7 @@ export function parseStripeEnvironment(
 
 /** The component's own variables. Throws on a deployment that was never checked at start. */
 export function stripeEnvironment(): StripeEnvironment {
-  const parsed = parseStripeEnvironment(process.env);
+  const parsed = parseStripeEnvironment(env);
   if (parsed.ok) return parsed.environment;
   throw new Error(`bad environment: ${parsed.problems.map((p) => `${p.variable} ${p.problem}`).join("; ")}`);
 }
