@@ -51,11 +51,7 @@ export const paymentStatusValidator = v.union(
   v.literal("cancelled"),
 );
 
-export const paymentPurposeValidator = v.union(
-  v.literal("full"),
-  v.literal("deposit"),
-  v.literal("balance"),
-);
+export const paymentPurposeValidator = v.union(v.literal("full"), v.literal("deposit"), v.literal("balance"));
 
 export const paymentMethodValidator = v.union(v.literal("payment_intent"), v.literal("checkout_session"));
 
@@ -287,7 +283,7 @@ export default defineSchema({
       "startsAt",
     ]),
 
-  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/paymentAlerts and projections/payments. */
+  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/overpayment and projections/payments. */
   payments: defineTable({
     orgId: v.string(),
     paymentId: v.string(),
@@ -312,20 +308,12 @@ export default defineSchema({
     .index("by_orgId_and_paymentId", ["orgId", "paymentId"])
     .index("by_orgId_and_status_and_paymentId", ["orgId", "status", "paymentId"])
     .index("by_orgId_and_bookingId_and_paymentId", ["orgId", "bookingId", "paymentId"])
-    .index("by_orgId_and_bookingId_and_status_and_paymentId", [
-      "orgId",
-      "bookingId",
-      "status",
-      "paymentId",
-    ]),
+    .index("by_orgId_and_bookingId_and_status_and_paymentId", ["orgId", "bookingId", "status", "paymentId"]),
 
   /** One row per organisation that ever began to link an account at Stripe, as domain/stripeAccount folds it. Read by commands/payments (who takes the money), commands/stripeAccount and projections/stripeAccount. */
   stripeAccounts: defineTable({
     orgId: v.string(),
-    linked: v.union(
-      v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }),
-      v.null(),
-    ),
+    linked: v.union(v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }), v.null()),
     pending: v.union(
       v.object({
         linkId: v.string(),

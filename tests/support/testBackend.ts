@@ -4,6 +4,7 @@ import { convexTest, type TestConvex } from "convex-test";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import type { Backend, Client, Person } from "./backend.ts";
+import { STRIPE_ENVIRONMENT } from "./stripeEnvironment.ts";
 
 const modules = import.meta.glob([
   "../../convex/**/*.{ts,js}",
@@ -14,15 +15,6 @@ const modules = import.meta.glob([
 const catalogue = import.meta.glob("../../convex/events/catalogue/*.ts");
 const eventsModules = import.meta.glob(["../../convex/events/**/*.ts", "!../../convex/events/**/*.test.ts"]);
 
-/** A Stripe that takes payments and links accounts, and that nobody reaches. */
-export const STRIPE_ENVIRONMENT: Readonly<Record<string, string>> = {
-  DAYBOOK_STRIPE_SECRET_KEY: `sk_test_${"5".repeat(24)}`,
-  DAYBOOK_STRIPE_CLIENT_ID: `ca_${"6".repeat(24)}`,
-  DAYBOOK_STRIPE_API_URL: "http://127.0.0.1:9",
-  DAYBOOK_STRIPE_UNLINKED: "platform",
-  DAYBOOK_RETURN_ORIGINS: "https://app.example",
-};
-
 export const TEST_ISSUER = "https://identity.test";
 
 /** Keys that guard nothing: they exist only in tests. */
@@ -30,8 +22,6 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_INVITATION_KEYS: `k1:${"1".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
   DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
-  DAYBOOK_STRIPE_MODE: "test",
-  DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${"4".repeat(32)}`,
   ...STRIPE_ENVIRONMENT,
 };
 
