@@ -32,10 +32,21 @@ type Env = {
   readonly CONVEX_SITE_URL: string;
   readonly DAYBOOK_INVITATION_KEYS: string;
   readonly DAYBOOK_FINGERPRINT_KEY: string;
+  readonly DAYBOOK_SEALING_KEYS: string;
   readonly DAYBOOK_ORG_CLAIM: string | undefined;
   readonly DAYBOOK_ISSUED_AT_CLAIM: string | undefined;
   readonly DAYBOOK_AUTH_TIME_CLAIM: string | undefined;
   readonly DAYBOOK_RATE_LIMIT_PERCENT: string | undefined;
+  readonly DAYBOOK_ALERT_WEBHOOK_URL: string | undefined;
+  readonly DAYBOOK_ALERT_WEBHOOK_SECRET: string | undefined;
+  readonly DAYBOOK_STRIPE_SECRET_KEY: string | undefined;
+  readonly DAYBOOK_STRIPE_WEBHOOK_SECRETS: string | undefined;
+  readonly DAYBOOK_STRIPE_TOLERANCE_SECONDS: string | undefined;
+  readonly DAYBOOK_STRIPE_MODE: string | undefined;
+  readonly DAYBOOK_STRIPE_CLIENT_ID: string | undefined;
+  readonly DAYBOOK_STRIPE_API_URL: string | undefined;
+  readonly DAYBOOK_STRIPE_UNLINKED: string | undefined;
+  readonly DAYBOOK_RETURN_ORIGINS: string | undefined;
 };
 
 /**

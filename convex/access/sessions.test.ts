@@ -9,6 +9,7 @@ async function deployed(variables: Record<string, string> = {}): Promise<typeof 
   vi.resetModules();
   vi.stubEnv("DAYBOOK_INVITATION_KEYS", `k1:${"1".repeat(64)}`);
   vi.stubEnv("DAYBOOK_FINGERPRINT_KEY", "2".repeat(64));
+  vi.stubEnv("DAYBOOK_SEALING_KEYS", `s1:${"3".repeat(64)}`);
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
   return await import("./sessions.ts");
 }

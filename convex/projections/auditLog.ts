@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Doc } from "../_generated/dataModel.js";
 import { paginationOpts } from "../access/arguments.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { paymentSummary, stripeAccountSummary } from "./auditLogPayments.ts";
 import { actorValidator, auditCategoryValidator } from "../schema.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, streamId } from "./projection.ts";
@@ -20,6 +21,10 @@ const CATEGORIES = [
   "booking",
   "assignment",
   "status",
+  "payment",
+  "refund",
+  "dispute",
+  "integration",
   "export",
 ] as const satisfies readonly Category[];
 
@@ -50,6 +55,34 @@ const CATEGORY: Record<DomainEvent["type"], Category> = {
   "booking.completed": "status",
   "booking.noShowMarked": "status",
   "booking.cancelled": "status",
+  "stripeAccount.linkBegun": "integration",
+  "stripeAccount.linkReturned": "integration",
+  "stripeAccount.linked": "integration",
+  "stripeAccount.linkFailed": "integration",
+  "stripeAccount.unlinked": "integration",
+  "payment.requested": "payment",
+  "payment.created": "payment",
+  "payment.creationUnknown": "payment",
+  "payment.creationFailed": "payment",
+  "payment.cancelRequested": "payment",
+  "payment.cancelled": "payment",
+  "payment.processing": "payment",
+  "payment.failed": "payment",
+  "payment.confirmed": "payment",
+  "payment.refundRequested": "refund",
+  "payment.refundApproved": "refund",
+  "payment.refundDeclined": "refund",
+  "payment.refundSubmitted": "refund",
+  "payment.refundUnknown": "refund",
+  "payment.refundNotSubmitted": "refund",
+  "payment.refundPending": "refund",
+  "payment.refunded": "refund",
+  "payment.refundFailed": "refund",
+  "payment.disputeOpened": "dispute",
+  "payment.disputeUpdated": "dispute",
+  "payment.disputeFundsWithdrawn": "dispute",
+  "payment.disputeFundsReinstated": "dispute",
+  "payment.disputeClosed": "dispute",
   "export.begun": "export",
 };
 
@@ -140,8 +173,9 @@ function bookingSummary(event: DomainEvent): string | null {
 function serviceSummary(event: DomainEvent): string | null {
   switch (event.type) {
     case "service.defined": {
-      const { name, durationMinutes, priceMinor, currency } = event.data;
-      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency})`;
+      const { name, durationMinutes, priceMinor, currency, depositMinor } = event.data;
+      const deposit = depositMinor === undefined ? "" : `, deposit ${depositMinor}`;
+      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency}${deposit})`;
     }
     case "service.retired":
       return `Service ${streamId(event)} retired`;
@@ -160,6 +194,8 @@ function summarise(event: DomainEvent): string {
     memberSummary(event) ??
     serviceSummary(event) ??
     bookingSummary(event) ??
+    paymentSummary(event) ??
+    stripeAccountSummary(event) ??
     exportSummary(event) ??
     event.type
   );

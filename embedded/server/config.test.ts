@@ -7,6 +7,7 @@ const PRODUCTION: Variables = {
   DAYBOOK_ENV: "production",
   DAYBOOK_INVITATION_KEYS: `k1:${KEY_A}`,
   DAYBOOK_FINGERPRINT_KEY: KEY_B,
+  DAYBOOK_SEALING_KEYS: `s1:${"d".repeat(64)}`,
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
   DAYBOOK_AUTH_AUDIENCE: "daybook",
 };
@@ -39,6 +40,7 @@ test("production names every missing variable at once", () => {
     "DAYBOOK_AUTH_AUDIENCE is not set",
     "DAYBOOK_INVITATION_KEYS is not set",
     "DAYBOOK_FINGERPRINT_KEY is not set",
+    "DAYBOOK_SEALING_KEYS is not set",
   ]);
 });
 
@@ -60,6 +62,9 @@ test.each([
   ["DAYBOOK_ADMIN_KEY", `daybook|${KEY_A}`],
   ["DAYBOOK_FINGERPRINT_KEY", KEY_A],
   ["DAYBOOK_FINGERPRINT_KEY", "undefined"],
+  ["DAYBOOK_SEALING_KEYS", `s1:${KEY_A}`],
+  ["DAYBOOK_SEALING_KEYS", `s1:${KEY_B}`],
+  ["DAYBOOK_SEALING_KEYS", "whsec_"],
   ["DAYBOOK_INVITATION_KEYS", `k1:${KEY_A},k2:${KEY_A}`],
   ["DAYBOOK_INVITATION_KEYS", `${KEY_A}\n`],
   ["DAYBOOK_AUTH_ISSUER", "http://issuer.example"],
@@ -135,6 +140,7 @@ test("a bad variable hides no other problem", () => {
     "DAYBOOK_AUTH_AUDIENCE",
     "DAYBOOK_INVITATION_KEYS",
     "DAYBOOK_FINGERPRINT_KEY",
+    "DAYBOOK_SEALING_KEYS",
   ]);
   expect(variablesNamed({ DAYBOOK_ENV: "development", HOST: "0.0.0.0", PORT: "x" })).toEqual([
     "PORT",
@@ -148,7 +154,7 @@ test("no message holds a value", () => {
     [...Object.keys(PRODUCTION), "DAYBOOK_ADMIN_KEY", "HOST", "PORT"].map((name) => [name, secret]),
   );
   const problems = problemsOf(variables);
-  expect(problems).toHaveLength(7);
+  expect(problems).toHaveLength(8);
   expect(problems.join()).not.toContain(secret);
 });
 
@@ -172,6 +178,19 @@ test("development allows an http issuer on loopback only, and only together with
   ).toEqual(["DAYBOOK_AUTH_ISSUER"]);
 });
 
+test("production delivers alerts to another machine only", () => {
+  const secret = `whsec_${btoa("s".repeat(24))}`;
+  const at = (url: string): Variables => ({
+    DAYBOOK_ALERT_WEBHOOK_URL: url,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: secret,
+  });
+  expect(problemsOf({ ...PRODUCTION, ...at("https://alerts.example/daybook") })).toEqual([]);
+  expect(problemsOf({ ...PRODUCTION, ...at("http://127.0.0.1:9000/") })).toEqual([
+    "DAYBOOK_ALERT_WEBHOOK_URL must not be a loopback address in production",
+  ]);
+  expect(problemsOf({ DAYBOOK_ENV: "development", ...at("http://127.0.0.1:9000/") })).toEqual([]);
+});
+
 test("functions get the declared variables and no others", () => {
   const parsed = parseConfig({ ...PRODUCTION, PATH: "/bin", DAYBOOK_ADMIN_KEY: `daybook|${"c".repeat(64)}` });
   expect(parsed.ok && Object.keys(parsed.config.functionVariables).sort()).toEqual([
@@ -179,5 +198,7 @@ test("functions get the declared variables and no others", () => {
     "DAYBOOK_AUTH_ISSUER",
     "DAYBOOK_FINGERPRINT_KEY",
     "DAYBOOK_INVITATION_KEYS",
+    "DAYBOOK_SEALING_KEYS",
+    "DAYBOOK_STRIPE_MODE",
   ]);
 });

@@ -158,14 +158,25 @@ function engineLog(log: Log): EngineOptions["log"] {
 
 function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<string, string> {
   if (secrets === undefined) return {};
-  const { DAYBOOK_INVITATION_KEYS, DAYBOOK_FINGERPRINT_KEY } = secrets;
-  return { DAYBOOK_INVITATION_KEYS, DAYBOOK_FINGERPRINT_KEY };
+  const { DAYBOOK_ADMIN_KEY: _adminKey, signingKey: _signingKey, ...variables } = secrets;
+  return variables;
 }
+
+const SECRET_VARIABLES = [
+  "DAYBOOK_INVITATION_KEYS",
+  "DAYBOOK_FINGERPRINT_KEY",
+  "DAYBOOK_SEALING_KEYS",
+  "DAYBOOK_STRIPE_WEBHOOK_SECRETS",
+  "DAYBOOK_STRIPE_SECRET_KEY",
+  "DAYBOOK_ALERT_WEBHOOK_SECRET",
+];
 
 /** Keys are also kept out of the log when only a part of a variable is logged. */
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
-  const texts = [environment["DAYBOOK_INVITATION_KEYS"], environment["DAYBOOK_FINGERPRINT_KEY"], adminKey];
-  return texts.flatMap((text) => text?.split(/[:,|]/) ?? []).filter((part) => part.length >= 32);
+  const texts = [...SECRET_VARIABLES.map((name) => environment[name]), adminKey];
+  return texts
+    .flatMap((text) => text?.replaceAll("whsec_", "").split(/[:,|]/) ?? [])
+    .filter((part) => part.length >= 24);
 }
 
 function isHttps(url: string | undefined): boolean {

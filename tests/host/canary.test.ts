@@ -23,7 +23,11 @@ const SECRETS = {
   invitationKey: hex(),
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
+  sealingKey: hex(),
+  webhookSecret: `whsec_${hex()}`,
   adminKey: `CANARY-admin-${hex()}`,
+  alertSecret: Buffer.from(randomBytes(32)).toString("base64"),
+  alertPath: `CANARY-alert-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
 };
@@ -38,7 +42,11 @@ beforeAll(async () => {
     DAYBOOK_AUTH_AUDIENCE: "daybook",
     DAYBOOK_INVITATION_KEYS: `k2:${SECRETS.invitationKey},k1:${SECRETS.oldInvitationKey}`,
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
+    DAYBOOK_SEALING_KEYS: `s1:${SECRETS.sealingKey}`,
+    DAYBOOK_STRIPE_WEBHOOK_SECRETS: SECRETS.webhookSecret,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
+    DAYBOOK_ALERT_WEBHOOK_URL: `https://alerts.example/${SECRETS.alertPath}`,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${SECRETS.alertSecret}`,
     LOG_LEVEL: "debug",
   });
 });

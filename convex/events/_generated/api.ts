@@ -17,11 +17,23 @@ import type * as catalogue_fields from "../catalogue/fields.js";
 import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
+import type * as catalogue_payment from "../catalogue/payment.js";
 import type * as catalogue_service from "../catalogue/service.js";
+import type * as catalogue_stripeAccount from "../catalogue/stripeAccount.js";
 import type * as check from "../check.js";
+import type * as claims from "../claims.js";
+import type * as deliveries from "../deliveries.js";
+import type * as fence from "../fence.js";
+import type * as places from "../places.js";
+import type * as providerFact from "../providerFact.js";
 import type * as read from "../read.js";
 import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
+import type * as strictJson from "../strictJson.js";
+import type * as stripeDelivery from "../stripeDelivery.js";
+import type * as stripeEnvironment from "../stripeEnvironment.js";
+import type * as stripeFacts from "../stripeFacts.js";
+import type * as stripeSignature from "../stripeSignature.js";
 
 import type {
   ApiFromModules,
@@ -40,11 +52,23 @@ const fullApi: ApiFromModules<{
   "catalogue/invitation": typeof catalogue_invitation;
   "catalogue/member": typeof catalogue_member;
   "catalogue/organization": typeof catalogue_organization;
+  "catalogue/payment": typeof catalogue_payment;
   "catalogue/service": typeof catalogue_service;
+  "catalogue/stripeAccount": typeof catalogue_stripeAccount;
   check: typeof check;
+  claims: typeof claims;
+  deliveries: typeof deliveries;
+  fence: typeof fence;
+  places: typeof places;
+  providerFact: typeof providerFact;
   read: typeof read;
   receipts: typeof receipts;
   row: typeof row;
+  strictJson: typeof strictJson;
+  stripeDelivery: typeof stripeDelivery;
+  stripeEnvironment: typeof stripeEnvironment;
+  stripeFacts: typeof stripeFacts;
+  stripeSignature: typeof stripeSignature;
 }> = anyApi as any;
 
 /**
