@@ -83,6 +83,12 @@ module.exports = {
       "what the operator changes is in the ledger",
     ),
     only(
+      "effects-use-the-outbox",
+      "^convex/effects/",
+      ["^convex/(effects|pipeline|access|domain)/", CATALOGUE, LEDGER],
+      "an action talks to the world; what came of it is a transaction of its own",
+    ),
+    only(
       "workers-see-one-organisation",
       "^convex/workers/",
       ["^convex/(workers|access)/", CATALOGUE, LEDGER],

@@ -16,6 +16,9 @@ const WRAPPERS = [
   "convex/workers/integrity.ts",
   "convex/workers/closing.ts",
   "convex/workers/orphans.ts",
+  "convex/workers/outbox.ts",
+  "convex/effects/outbox.ts",
+  "convex/effects/alerts.ts",
   "convex/events/append.ts",
   "convex/events/read.ts",
   "convex/events/check.ts",
@@ -122,6 +125,8 @@ export default tseslint.config(
       "convex/events/*.ts",
       // Finds the next organisation whose time came, which no organisation's own database can.
       "convex/workers/closing.ts",
+      // Finds the effects that are due, of whichever organisation.
+      "convex/workers/outbox.ts",
       // Finds rows of no organisation, which no organisation's own database holds.
       "convex/workers/orphans.ts",
       "convex/**/*.test.ts",

@@ -12,6 +12,8 @@ const app = defineApp({
     DAYBOOK_ISSUED_AT_CLAIM: v.optional(v.string()),
     DAYBOOK_AUTH_TIME_CLAIM: v.optional(v.string()),
     DAYBOOK_RATE_LIMIT_PERCENT: v.optional(v.string()),
+    DAYBOOK_ALERT_WEBHOOK_URL: v.optional(v.string()),
+    DAYBOOK_ALERT_WEBHOOK_SECRET: v.optional(v.string()),
     DAYBOOK_STRIPE_SECRET_KEY: v.optional(v.string()),
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: v.optional(v.string()),
     DAYBOOK_STRIPE_TOLERANCE_SECONDS: v.optional(v.string()),

@@ -6,5 +6,6 @@ const crons = cronJobs();
 
 crons.daily("verify every ledger", { hourUTC: 3, minuteUTC: 17 }, internal.workers.integrity.next, {});
 crons.hourly("remove closed organisations", { minuteUTC: 41 }, internal.workers.closing.next, {});
+crons.interval("take up effects", { minutes: 1 }, internal.workers.outbox.next, {});
 
 export default crons;

@@ -63,6 +63,32 @@ export const auditCategoryValidator = v.union(
   v.literal("export"),
 );
 
+/** What an effect does in the world. */
+export const effectKindValidator = v.literal("alert.deliver");
+
+/**
+ * Where an effect stands. `unknown`: it may have happened, and nobody knows before somebody has looked; `done`,
+ * `failed` and `unknown` are ends.
+ */
+export const effectStatusValidator = v.union(
+  v.literal("pending"),
+  v.literal("running"),
+  v.literal("done"),
+  v.literal("failed"),
+  v.literal("unknown"),
+);
+
+/** Why an effect waits or has failed. Codes only: what the other side said is never kept. */
+export const effectErrorValidator = v.union(
+  v.literal("ORGANIZATION_RESTS"),
+  v.literal("NOT_CONFIGURED"),
+  v.literal("RECEIVER_UNREACHABLE"),
+  v.literal("RECEIVER_TIMED_OUT"),
+  v.literal("RECEIVER_REDIRECTED"),
+  v.literal("RECEIVER_REFUSED"),
+  v.literal("RECEIVER_FAILED"),
+);
+
 /** What every projection row carries: its stream's version and where the row came from. */
 const provenance = {
   version: v.number(),
@@ -268,16 +294,49 @@ export default defineSchema({
     .index("by_orgId_and_at", ["orgId", "at"])
     .index("by_orgId_and_userId_and_minute", ["orgId", "userId", "minute"]),
 
-  /** What owners have to be told, one row per reason and time. Written by access/alerts in the transaction that found it; read by projections/alerts. Nothing delivers them yet. */
+  /** What owners and the operator have to be told, one row per reason and time. Written by access/alerts in the transaction that found it; read by projections/alerts and effects/alerts. */
   alerts: defineTable({
     orgId: v.string(),
+    alertId: v.string(),
     at: v.number(),
     kind: v.string(),
     dedupeKey: v.string(),
     userId: v.optional(v.string()),
     detail: v.optional(v.string()),
     deliveredAt: v.union(v.number(), v.null()),
+    /** The effect that delivers it; null while it waits for room in the outbox, absent where nothing receives alerts. */
+    outboxId: v.optional(v.union(v.string(), v.null())),
   })
     .index("by_orgId_and_at", ["orgId", "at"])
-    .index("by_orgId_and_dedupeKey", ["orgId", "dedupeKey"]),
+    .index("by_orgId_and_dedupeKey", ["orgId", "dedupeKey"])
+    .index("by_orgId_and_outboxId", ["orgId", "outboxId"]),
+
+  /**
+   * Effects in the world, each written in the transaction that causes it and run by an action afterwards. Written
+   * by access/outbox for pipeline/effects, access/alerts and the effects' own outcomes; read by access/outbox and,
+   * over all organisations, by workers/outbox.
+   */
+  outbox: defineTable({
+    orgId: v.string(),
+    outboxId: v.string(),
+    kind: effectKindValidator,
+    /** The id of what it is about: an alert's, a payment's. */
+    subject: v.string(),
+    /** The same at every attempt, so that the other side does it once. */
+    idempotencyKey: v.string(),
+    /** Whether it goes on in an organisation that is frozen or closed. */
+    neverRests: v.boolean(),
+    status: effectStatusValidator,
+    /** How often it was begun; also names the attempt that may tell its outcome. */
+    attempts: v.number(),
+    /** Milliseconds UTC: when it may be begun; of a running one, when it is taken as lost. */
+    notBefore: v.number(),
+    createdAt: v.number(),
+    updatedAt: v.number(),
+    lastError: v.union(effectErrorValidator, v.null()),
+  })
+    .index("by_orgId_and_outboxId", ["orgId", "outboxId"])
+    .index("by_orgId_and_status", ["orgId", "status"])
+    .index("by_orgId_and_idempotencyKey", ["orgId", "idempotencyKey"])
+    .index("by_status_and_notBefore", ["status", "notBefore"]),
 });

@@ -16,6 +16,8 @@ import type * as access_errors from "../access/errors.js";
 import type * as access_fields from "../access/fields.js";
 import type * as access_lifecycle from "../access/lifecycle.js";
 import type * as access_limits from "../access/limits.js";
+import type * as access_outboundUrl from "../access/outboundUrl.js";
+import type * as access_outbox from "../access/outbox.js";
 import type * as access_policy from "../access/policy.js";
 import type * as access_principal from "../access/principal.js";
 import type * as access_roles from "../access/roles.js";
@@ -46,9 +48,18 @@ import type * as domain_paymentOutcomes from "../domain/paymentOutcomes.js";
 import type * as domain_paymentRefunds from "../domain/paymentRefunds.js";
 import type * as domain_service from "../domain/service.js";
 import type * as domain_stripeAccount from "../domain/stripeAccount.js";
+import type * as effects_alerts from "../effects/alerts.js";
+import type * as effects_outbox from "../effects/outbox.js";
+import type * as effects_standardWebhook from "../effects/standardWebhook.js";
+import type * as effects_stripe_answers from "../effects/stripe/answers.js";
+import type * as effects_stripe_classify from "../effects/stripe/classify.js";
+import type * as effects_stripe_client from "../effects/stripe/client.js";
+import type * as effects_stripe_identifiers from "../effects/stripe/identifiers.js";
+import type * as effects_stripe_parameters from "../effects/stripe/parameters.js";
 import type * as http from "../http.js";
 import type * as operator_organizations from "../operator/organizations.js";
 import type * as pipeline_commandMutation from "../pipeline/commandMutation.js";
+import type * as pipeline_effects from "../pipeline/effects.js";
 import type * as pipeline_fingerprint from "../pipeline/fingerprint.js";
 import type * as pipeline_invitationToken from "../pipeline/invitationToken.js";
 import type * as pipeline_ledger from "../pipeline/ledger.js";
@@ -79,6 +90,7 @@ import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
 import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
 import type * as workers_orphans from "../workers/orphans.js";
+import type * as workers_outbox from "../workers/outbox.js";
 
 import type {
   ApiFromModules,
@@ -95,6 +107,8 @@ declare const fullApi: ApiFromModules<{
   "access/fields": typeof access_fields;
   "access/lifecycle": typeof access_lifecycle;
   "access/limits": typeof access_limits;
+  "access/outboundUrl": typeof access_outboundUrl;
+  "access/outbox": typeof access_outbox;
   "access/policy": typeof access_policy;
   "access/principal": typeof access_principal;
   "access/roles": typeof access_roles;
@@ -125,9 +139,18 @@ declare const fullApi: ApiFromModules<{
   "domain/paymentRefunds": typeof domain_paymentRefunds;
   "domain/service": typeof domain_service;
   "domain/stripeAccount": typeof domain_stripeAccount;
+  "effects/alerts": typeof effects_alerts;
+  "effects/outbox": typeof effects_outbox;
+  "effects/standardWebhook": typeof effects_standardWebhook;
+  "effects/stripe/answers": typeof effects_stripe_answers;
+  "effects/stripe/classify": typeof effects_stripe_classify;
+  "effects/stripe/client": typeof effects_stripe_client;
+  "effects/stripe/identifiers": typeof effects_stripe_identifiers;
+  "effects/stripe/parameters": typeof effects_stripe_parameters;
   http: typeof http;
   "operator/organizations": typeof operator_organizations;
   "pipeline/commandMutation": typeof pipeline_commandMutation;
+  "pipeline/effects": typeof pipeline_effects;
   "pipeline/fingerprint": typeof pipeline_fingerprint;
   "pipeline/invitationToken": typeof pipeline_invitationToken;
   "pipeline/ledger": typeof pipeline_ledger;
@@ -158,6 +181,7 @@ declare const fullApi: ApiFromModules<{
   "workers/integrity": typeof workers_integrity;
   "workers/ledgerCheck": typeof workers_ledgerCheck;
   "workers/orphans": typeof workers_orphans;
+  "workers/outbox": typeof workers_outbox;
 }>;
 
 /**

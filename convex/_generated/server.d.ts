@@ -37,6 +37,8 @@ type Env = {
   readonly DAYBOOK_ISSUED_AT_CLAIM: string | undefined;
   readonly DAYBOOK_AUTH_TIME_CLAIM: string | undefined;
   readonly DAYBOOK_RATE_LIMIT_PERCENT: string | undefined;
+  readonly DAYBOOK_ALERT_WEBHOOK_URL: string | undefined;
+  readonly DAYBOOK_ALERT_WEBHOOK_SECRET: string | undefined;
   readonly DAYBOOK_STRIPE_SECRET_KEY: string | undefined;
   readonly DAYBOOK_STRIPE_WEBHOOK_SECRETS: string | undefined;
   readonly DAYBOOK_STRIPE_TOLERANCE_SECONDS: string | undefined;

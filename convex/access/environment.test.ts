@@ -7,6 +7,7 @@ const GOOD = {
   DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
   DAYBOOK_SEALING_KEYS: `s1:${"ef".repeat(32)}`,
 };
+const SECRET = `whsec_${btoa("s".repeat(24))}`;
 
 describe("a good environment", () => {
   test("has defaults for what is optional", () => {
@@ -34,6 +35,52 @@ describe("a good environment", () => {
   test("may hold variables that the functions do not read", () => {
     expect(parseEnvironment({ ...GOOD, PATH: "/bin" })).toMatchObject({ ok: true });
     expect(ENVIRONMENT_VARIABLES).not.toContain("PATH");
+  });
+});
+
+const RECEIVER = {
+  DAYBOOK_ALERT_WEBHOOK_URL: "https://alerts.example/daybook",
+  DAYBOOK_ALERT_WEBHOOK_SECRET: SECRET,
+};
+
+describe("a receiver of alerts", () => {
+  test("is a URL and a secret of 24 to 64 bytes", () => {
+    for (const bytes of [24, 32, 33, 34, 64]) {
+      const secret = `whsec_${btoa("s".repeat(bytes))}`;
+      const given = { ...GOOD, ...RECEIVER, DAYBOOK_ALERT_WEBHOOK_SECRET: secret };
+      expect(parseEnvironment(given)).toMatchObject({
+        ok: true,
+        environment: { DAYBOOK_ALERT_WEBHOOK_SECRET: secret },
+      });
+    }
+  });
+
+  test.each([
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "DAYBOOK_ALERT_WEBHOOK_SECRET"],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", "DAYBOOK_ALERT_WEBHOOK_URL"],
+  ] as const)("with %s alone lacks %s", (given, missing) => {
+    expect(parseEnvironment({ ...GOOD, [given]: RECEIVER[given] })).toEqual({
+      ok: false,
+      problems: [{ variable: missing, problem: "is not set" }],
+    });
+  });
+
+  test.each([
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "http://alerts.example/daybook"],
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "https://169.254.169.254/latest"],
+    ["DAYBOOK_ALERT_WEBHOOK_URL", ""],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", btoa("s".repeat(24))],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${btoa("s".repeat(23))}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${btoa("s".repeat(65))}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `${SECRET}\n`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${"-".repeat(32)}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", "whsec_"],
+  ])("%s=%j is named, its value is not", (variable, value) => {
+    const parsed = parseEnvironment({ ...GOOD, ...RECEIVER, [variable]: value });
+    if (parsed.ok) throw new Error("the environment was accepted");
+    expect(parsed.problems.map((problem) => problem.variable)).toEqual([variable]);
+    expect(parsed.problems[0]?.problem).not.toBe("is not set");
+    if (value.length > 6) expect(JSON.stringify(parsed)).not.toContain(value.trim());
   });
 });
 

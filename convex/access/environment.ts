@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { stripeProblems, stripeVariables } from "./stripeVariables.ts";
+import { outboundUrlProblem } from "./outboundUrl.ts";
 
 const HEX_256_BIT = /^[0-9a-f]{64}$/;
 
@@ -37,6 +38,26 @@ const claimName = z
   )
   .refine((name) => !UNSEEN_CLAIMS.includes(name), "is a registered claim, which functions do not see");
 
+const WEBHOOK_SECRET_BYTES_MIN = 24;
+const WEBHOOK_SECRET_BYTES_MAX = 64;
+
+/** Bytes that a text of base64 with padding stands for; null when it is none. */
+function base64Bytes(text: string): number | null {
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return null;
+  return (text.length / 4) * 3 - (/=*$/.exec(text)?.[0].length ?? 0);
+}
+
+/** Standard Webhooks, "Signature scheme": `whsec_` and 24 to 64 bytes in base64. */
+const webhookSecret = z.string().refine((text) => {
+  const bytes = text.startsWith("whsec_") ? base64Bytes(text.slice("whsec_".length)) : null;
+  return bytes !== null && bytes >= WEBHOOK_SECRET_BYTES_MIN && bytes <= WEBHOOK_SECRET_BYTES_MAX;
+}, "must be whsec_ and 24 to 64 bytes in base64");
+
+const outboundUrl = z.string().superRefine((text, context) => {
+  const problem = outboundUrlProblem(text);
+  if (problem !== null) context.addIssue({ code: "custom", message: problem });
+});
+
 const variables = z.object({
   /** Keys of invitation tokens by key id; the first one signs, the others still verify. */
   DAYBOOK_INVITATION_KEYS: keyRing,
@@ -60,9 +81,16 @@ const variables = z.object({
     .default("100")
     .transform(Number),
   ...stripeVariables,
+  /** Where alerts are delivered, and the secret that signs them; both or none. */
+  DAYBOOK_ALERT_WEBHOOK_URL: outboundUrl.optional(),
+  DAYBOOK_ALERT_WEBHOOK_SECRET: webhookSecret.optional(),
 });
 
-const environmentSchema = variables;
+const environmentSchema = variables.superRefine((given, context) => {
+  const pair = ["DAYBOOK_ALERT_WEBHOOK_URL", "DAYBOOK_ALERT_WEBHOOK_SECRET"] as const;
+  const missing = pair.filter((name) => given[name] === undefined);
+  if (missing.length === 1) context.addIssue({ code: "custom", path: missing, message: "is not set" });
+});
 
 export type Environment = z.output<typeof environmentSchema>;
 

@@ -196,9 +196,6 @@ export async function recordIncident(
     count: 1,
     ...(detail === undefined ? {} : { detail }),
   });
-  await raiseAlert(ctx, orgId, {
-    kind: code,
-    dedupeKey: `${code} ${at}`,
-    ...(detail === undefined ? {} : { detail }),
-  });
+  const alert = { kind: code, dedupeKey: `${code} ${at}`, ...(detail === undefined ? {} : { detail }) };
+  await raiseAlert(ctx, orgId, alert, { neverRests: true });
 }

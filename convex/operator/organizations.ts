@@ -7,6 +7,7 @@ import { internalMutation, internalQuery } from "../_generated/server.js";
 import { organizationOfProvider } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
 import { integrityFreezeOf, liftIntegrityFreeze, organizationOf, tombstoneOf } from "../access/lifecycle.ts";
+import { wakeEffects } from "../access/outbox.ts";
 import { isProviderOrganizationId } from "../access/principal.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { tenantReader } from "../access/tenantDb.ts";
@@ -75,7 +76,11 @@ export const unfreeze = internalMutation({
           code: "INTEGRITY_FREEZE_LIFTED",
         });
       }
-      if (wasHeld && state.kind !== "frozen") return null;
+      if (wasHeld && state.kind !== "frozen") {
+        // No event says that it goes on.
+        await wakeEffects(ctx, orgId);
+        return null;
+      }
       return await commitOperatorDecision(ctx, {
         orgId,
         version,

@@ -1,7 +1,7 @@
 /**
  * The corridor of a member's command, in one transaction:
  * 1. principal and limits → 2. lifecycle, policy → arguments → the object's own relation → recent
- * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
+ * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects → 9. receipt.
  *
  * Until the append, a refusal is returned and its record and the limiter's count stay. From the append on,
  * whatever fails is thrown and takes everything back. The caller is counted as soon as it is known who calls, and the
@@ -38,6 +38,7 @@ import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
 import { idempotencyKey } from "../access/fields.ts";
+import { scheduleEffects } from "./effects.ts";
 import { payloadFingerprint } from "./fingerprint.ts";
 import {
   appendDecision,
@@ -212,7 +213,7 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
   return { kind: "decided", decision, versions, key: receiptKey, fingerprint };
 }
 
-/** Steps 6, 7 and 9, or the stored receipt. */
+/** Steps 6 to 9, or the stored receipt. */
 async function commit<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
   ctx: MutationCtx,
   spec: CommandSpec<Shape, Result, State, Facts>,
@@ -235,6 +236,7 @@ async function commit<Shape extends z.ZodRawShape, Result extends PropertyValida
     correlationId: context.newId("cor"),
   });
   await project(ctx, orgId, events);
+  await scheduleEffects(ctx, orgId, events);
   return committed(orgId, false, await reveal(decision.result), receipt);
 }
 

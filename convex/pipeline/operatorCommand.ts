@@ -9,6 +9,7 @@ import type { MutationCtx } from "../_generated/server.js";
 import type { Decision } from "../domain/decision.ts";
 import { organization, type OrganizationState } from "../domain/organization.ts";
 import { requireAccepted } from "./commandMutation.ts";
+import { scheduleEffects } from "./effects.ts";
 import { appendDecision, loadAggregate } from "./ledger.ts";
 import { project } from "./project.ts";
 
@@ -65,5 +66,6 @@ export async function commitOperatorDecision(
     correlationId: `cor_${ulid(Date.now(), Math.random)}`,
   });
   await project(ctx, orgId, events);
+  await scheduleEffects(ctx, orgId, events);
   return receipt.lastSeq;
 }

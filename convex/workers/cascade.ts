@@ -48,6 +48,7 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["services", rowsOf("services", "by_orgId_and_serviceId")],
   ["auditLog", rowsOf("auditLog", "by_orgId_and_seq")],
   ["securityLog", rowsOf("securityLog", "by_orgId_and_at")],
+  ["outbox", rowsOf("outbox", "by_orgId_and_outboxId")],
   ["alerts", rowsOf("alerts", "by_orgId_and_at")],
   ["integrityFreezes", rowsOf("integrityFreezes", "by_orgId")],
   ["verifiedHeads", rowsOf("verifiedHeads", "by_orgId")],

@@ -69,6 +69,21 @@ async function tokenProblem(ctx: MutationCtx, row: Doc<"invitationTokens">): Pro
   return invitation === null ? "no invitation" : null;
 }
 
+async function alertProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"alerts">): Promise<Problem> {
+  if (typeof outboxId !== "string") return null;
+  const effect = await tenantReader(ctx, orgId)
+    .rows("outbox", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
+    .first();
+  return effect === null ? "no effect" : null;
+}
+
+async function effectProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"outbox">): Promise<Problem> {
+  const alert = await tenantReader(ctx, orgId)
+    .rows("alerts", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
+    .first();
+  return alert === null ? "no alert" : null;
+}
+
 const ORPHANED_ROWS = "ORPHANED_ROWS";
 
 const ofOrg = { orgOf: ({ orgId }: { orgId: string }): string => orgId };
@@ -119,7 +134,9 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
     standsAlone: ({ function: name }) => name === WORKER,
   },
   // And so is the alert that goes with it.
-  alerts: { ...ofOrg, standsAlone: ({ kind }) => kind === ORPHANED_ROWS },
+  alerts: { ...ofOrg, standsAlone: ({ kind }) => kind === ORPHANED_ROWS, references: alertProblem },
+  // And so is the effect that delivers the alert.
+  outbox: { ...ofOrg, standsAlone: ({ neverRests }) => neverRests, references: effectProblem },
 };
 
 const TABLES = Object.keys(CHECKS) as TableName[];

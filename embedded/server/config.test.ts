@@ -178,6 +178,19 @@ test("development allows an http issuer on loopback only, and only together with
   ).toEqual(["DAYBOOK_AUTH_ISSUER"]);
 });
 
+test("production delivers alerts to another machine only", () => {
+  const secret = `whsec_${btoa("s".repeat(24))}`;
+  const at = (url: string): Variables => ({
+    DAYBOOK_ALERT_WEBHOOK_URL: url,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: secret,
+  });
+  expect(problemsOf({ ...PRODUCTION, ...at("https://alerts.example/daybook") })).toEqual([]);
+  expect(problemsOf({ ...PRODUCTION, ...at("http://127.0.0.1:9000/") })).toEqual([
+    "DAYBOOK_ALERT_WEBHOOK_URL must not be a loopback address in production",
+  ]);
+  expect(problemsOf({ DAYBOOK_ENV: "development", ...at("http://127.0.0.1:9000/") })).toEqual([]);
+});
+
 test("functions get the declared variables and no others", () => {
   const parsed = parseConfig({ ...PRODUCTION, PATH: "/bin", DAYBOOK_ADMIN_KEY: `daybook|${"c".repeat(64)}` });
   expect(parsed.ok && Object.keys(parsed.config.functionVariables).sort()).toEqual([

@@ -12,6 +12,7 @@ import {
   type Environment,
   type EnvironmentProblem,
 } from "../../convex/access/environment.ts";
+import { isLoopbackUrl } from "../../convex/access/outboundUrl.ts";
 import type { ConnectionLimits } from "./connections.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
 import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
@@ -204,7 +205,10 @@ export function parseConfig(
     ...present(variables),
   });
   if (!forFunctions.ok) problems.push(...forFunctions.problems);
-  else problems.push(...repeatedSecrets(forFunctions.environment, variables));
+  else {
+    problems.push(...repeatedSecrets(forFunctions.environment, variables));
+    problems.push(...checkAlertReceiver(forFunctions.environment, givesEverySecret));
+  }
 
   if (!parsed.success || !forFunctions.ok || problems.length > 0) return { ok: false, problems };
   return {
@@ -247,6 +251,13 @@ function checkIssuer(host: AcceptedVariables, refuse: (variable: string, problem
   else if (!isSecureOrLoopback(issuer)) {
     refuse("DAYBOOK_AUTH_ISSUER", "must be an https URL; http is allowed for a loopback address only");
   }
+}
+
+/** In production nothing on the machine itself is a receiver that an operator hears of. */
+function checkAlertReceiver(environment: Environment, isProduction: boolean): EnvironmentProblem[] {
+  const url = environment.DAYBOOK_ALERT_WEBHOOK_URL;
+  if (!isProduction || url === undefined || !isLoopbackUrl(url)) return [];
+  return [{ variable: "DAYBOOK_ALERT_WEBHOOK_URL", problem: "must not be a loopback address in production" }];
 }
 
 function isSecureOrLoopback(url: string): boolean {

@@ -167,12 +167,16 @@ const SECRET_VARIABLES = [
   "DAYBOOK_FINGERPRINT_KEY",
   "DAYBOOK_SEALING_KEYS",
   "DAYBOOK_STRIPE_WEBHOOK_SECRETS",
+  "DAYBOOK_STRIPE_SECRET_KEY",
+  "DAYBOOK_ALERT_WEBHOOK_SECRET",
 ];
 
 /** Keys are also kept out of the log when only a part of a variable is logged. */
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
   const texts = [...SECRET_VARIABLES.map((name) => environment[name]), adminKey];
-  return texts.flatMap((text) => text?.split(/[:,|]/) ?? []).filter((part) => part.length >= 32);
+  return texts
+    .flatMap((text) => text?.replaceAll("whsec_", "").split(/[:,|]/) ?? [])
+    .filter((part) => part.length >= 24);
 }
 
 function isHttps(url: string | undefined): boolean {

@@ -1,5 +1,5 @@
 /** What stays of a closed organisation, looked for in every table of the app and of its components. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
@@ -20,6 +20,13 @@ import {
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
 const { commands } = api;
+
+/** Somebody receives alerts, so that there are effects; nothing reaches them. */
+const RECEIVER = {
+  DAYBOOK_ALERT_WEBHOOK_URL: "https://alerts.example/daybook",
+  DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${btoa("0".repeat(24))}`,
+};
+vi.stubGlobal("fetch", () => Promise.reject(new TypeError("unreachable")));
 
 /** Every row that holds the text, by table; the components' tables with their name before them. */
 async function tablesWith(backend: TestBackend, text: string): Promise<Map<string, number>> {
@@ -75,7 +82,7 @@ async function removeAll(backend: TestBackend, orgId: string): Promise<void> {
 }
 
 test("R18 of a closed organisation only its ledger and a tombstone stay, of another one everything", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId, owner } = await fullOrganization(backend);
   const other = await fullOrganization(backend);
   const ofOther = await tablesWith(backend, other.orgId);
@@ -108,7 +115,7 @@ test("R18 of a closed organisation only its ledger and a tombstone stay, of anot
 });
 
 test("the removal waits for thirty days, and nothing is rebuilt after it", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId, owner } = await foundOrganization(backend);
   const closing = await freshly(backend, owner, orgId);
   committed(await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }));
@@ -125,7 +132,7 @@ test("the removal waits for thirty days, and nothing is rebuilt after it", async
 });
 
 test("an organisation whose closing is damaged is put off, and holds up no other", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const closed: string[] = [];
   for (let count = 0; count < 2; count += 1) {
     const { orgId, owner } = await foundOrganization(backend);
@@ -149,7 +156,7 @@ test("an organisation whose closing is damaged is put off, and holds up no other
 });
 
 test("INV-05 receipts of an organisation that is open are out of the removal's reach", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId } = await foundOrganization(backend);
   const held = inComponent(backend, "", async () => {
     const { components } = await import("../../convex/_generated/api.js");

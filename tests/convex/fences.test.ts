@@ -90,6 +90,7 @@ describe("the ways in", () => {
       "access/tenantDb.ts",
       "workers/closing.ts",
       "workers/orphans.ts",
+      "workers/outbox.ts",
     ]);
   });
 });

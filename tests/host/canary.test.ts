@@ -26,6 +26,8 @@ const SECRETS = {
   sealingKey: hex(),
   webhookSecret: `whsec_${hex()}`,
   adminKey: `CANARY-admin-${hex()}`,
+  alertSecret: Buffer.from(randomBytes(32)).toString("base64"),
+  alertPath: `CANARY-alert-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
 };
@@ -43,6 +45,8 @@ beforeAll(async () => {
     DAYBOOK_SEALING_KEYS: `s1:${SECRETS.sealingKey}`,
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: SECRETS.webhookSecret,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
+    DAYBOOK_ALERT_WEBHOOK_URL: `https://alerts.example/${SECRETS.alertPath}`,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${SECRETS.alertSecret}`,
     LOG_LEVEL: "debug",
   });
 });

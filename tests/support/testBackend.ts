@@ -38,8 +38,9 @@ function flattened(claims: Readonly<Record<string, unknown>>, prefix = ""): Reco
 
 export type TestBackend = Backend & { t: TestConvex<typeof schema> };
 
-export function openTestBackend(): TestBackend {
-  Object.assign(process.env, TEST_ENVIRONMENT);
+/** `environment` adds to the variables; the functions read them once a file. */
+export function openTestBackend(environment: Readonly<Record<string, string>> = {}): TestBackend {
+  Object.assign(process.env, TEST_ENVIRONMENT, environment);
   const t = convexTest(schema, { ...modules, ...catalogue });
   t.registerComponent("events", eventsSchema, eventsModules);
   rateLimiter.register(t);
