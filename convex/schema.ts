@@ -48,6 +48,14 @@ export const securityOutcomeValidator = v.union(
   v.literal("found"),
 );
 
+/** What became of a delivery, as far as a list shows it. */
+export const listedDeliveryStatusValidator = v.union(
+  v.literal("applied"),
+  v.literal("nothing"),
+  v.literal("parked"),
+  v.literal("dismissed"),
+);
+
 export const auditCategoryValidator = v.union(
   v.literal("organization"),
   v.literal("membership"),
@@ -269,6 +277,42 @@ export default defineSchema({
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /**
+   * Deliveries that concern an organisation, as the ledger component records them. Written by access/deliveryList in
+   * the transaction that decides one; read by projections/deliveries.
+   */
+  deliveries: defineTable({
+    orgId: v.string(),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    type: v.string(),
+    signedAt: v.number(),
+    receivedAt: v.number(),
+    status: listedDeliveryStatusValidator,
+    reason: v.union(v.null(), v.string()),
+  })
+    .index("by_orgId_and_receivedAt", ["orgId", "receivedAt"])
+    .index("by_orgId_and_deliveryId_and_bodySha256", ["orgId", "deliveryId", "bodySha256"]),
+
+  /**
+   * Raw bodies of deliveries, sealed and deletable; `orgId` where it is known. Written and read by vault/rawDeliveries,
+   * for webhooks/stripe, operator/deliveries, workers/rawDeliveries and workers/cascade.
+   */
+  rawDeliveries: defineTable({
+    orgId: v.optional(v.string()),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    receivedAt: v.number(),
+    keyId: v.string(),
+    nonce: v.bytes(),
+    ciphertext: v.bytes(),
+  })
+    .index("by_provider_and_deliveryId", ["provider", "deliveryId"])
+    .index("by_receivedAt", ["receivedAt"])
+    .index("by_orgId", ["orgId"]),
 
   /** Refused and limited calls, changes of roles and keys, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by projections/securityLog and access/securityLogReader (operator). */
   securityLog: defineTable({

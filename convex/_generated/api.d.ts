@@ -10,6 +10,7 @@
 
 import type * as access_alerts from "../access/alerts.js";
 import type * as access_arguments from "../access/arguments.js";
+import type * as access_deliveryList from "../access/deliveryList.js";
 import type * as access_directory from "../access/directory.js";
 import type * as access_environment from "../access/environment.js";
 import type * as access_errors from "../access/errors.js";
@@ -41,6 +42,7 @@ import type * as domain_invitation from "../domain/invitation.js";
 import type * as domain_member from "../domain/member.js";
 import type * as domain_organization from "../domain/organization.js";
 import type * as domain_payment from "../domain/payment.js";
+import type * as domain_paymentAlerts from "../domain/paymentAlerts.js";
 import type * as domain_paymentCommands from "../domain/paymentCommands.js";
 import type * as domain_paymentDisputes from "../domain/paymentDisputes.js";
 import type * as domain_paymentFacts from "../domain/paymentFacts.js";
@@ -57,13 +59,16 @@ import type * as effects_stripe_client from "../effects/stripe/client.js";
 import type * as effects_stripe_identifiers from "../effects/stripe/identifiers.js";
 import type * as effects_stripe_parameters from "../effects/stripe/parameters.js";
 import type * as http from "../http.js";
+import type * as operator_deliveries from "../operator/deliveries.js";
 import type * as operator_organizations from "../operator/organizations.js";
 import type * as pipeline_commandMutation from "../pipeline/commandMutation.js";
+import type * as pipeline_deliveries from "../pipeline/deliveries.js";
 import type * as pipeline_effects from "../pipeline/effects.js";
 import type * as pipeline_fingerprint from "../pipeline/fingerprint.js";
 import type * as pipeline_invitationToken from "../pipeline/invitationToken.js";
 import type * as pipeline_ledger from "../pipeline/ledger.js";
 import type * as pipeline_operatorCommand from "../pipeline/operatorCommand.js";
+import type * as pipeline_parked from "../pipeline/parked.js";
 import type * as pipeline_project from "../pipeline/project.js";
 import type * as pipeline_response from "../pipeline/response.js";
 import type * as pipeline_sessionMutation from "../pipeline/sessionMutation.js";
@@ -71,6 +76,7 @@ import type * as pipeline_signedInMutation from "../pipeline/signedInMutation.js
 import type * as projections_alerts from "../projections/alerts.js";
 import type * as projections_auditLog from "../projections/auditLog.js";
 import type * as projections_bookings from "../projections/bookings.js";
+import type * as projections_deliveries from "../projections/deliveries.js";
 import type * as projections_invitations from "../projections/invitations.js";
 import type * as projections_ledger from "../projections/ledger.js";
 import type * as projections_ledgerReader from "../projections/ledgerReader.js";
@@ -84,13 +90,16 @@ import type * as projections_registry from "../projections/registry.js";
 import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
+import type * as vault_rawDeliveries from "../vault/rawDeliveries.js";
 import type * as vault_seal from "../vault/seal.js";
+import type * as webhooks_stripe from "../webhooks/stripe.js";
 import type * as workers_cascade from "../workers/cascade.js";
 import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
 import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
 import type * as workers_orphans from "../workers/orphans.js";
 import type * as workers_outbox from "../workers/outbox.js";
+import type * as workers_rawDeliveries from "../workers/rawDeliveries.js";
 
 import type {
   ApiFromModules,
@@ -101,6 +110,7 @@ import type {
 declare const fullApi: ApiFromModules<{
   "access/alerts": typeof access_alerts;
   "access/arguments": typeof access_arguments;
+  "access/deliveryList": typeof access_deliveryList;
   "access/directory": typeof access_directory;
   "access/environment": typeof access_environment;
   "access/errors": typeof access_errors;
@@ -132,6 +142,7 @@ declare const fullApi: ApiFromModules<{
   "domain/member": typeof domain_member;
   "domain/organization": typeof domain_organization;
   "domain/payment": typeof domain_payment;
+  "domain/paymentAlerts": typeof domain_paymentAlerts;
   "domain/paymentCommands": typeof domain_paymentCommands;
   "domain/paymentDisputes": typeof domain_paymentDisputes;
   "domain/paymentFacts": typeof domain_paymentFacts;
@@ -148,13 +159,16 @@ declare const fullApi: ApiFromModules<{
   "effects/stripe/identifiers": typeof effects_stripe_identifiers;
   "effects/stripe/parameters": typeof effects_stripe_parameters;
   http: typeof http;
+  "operator/deliveries": typeof operator_deliveries;
   "operator/organizations": typeof operator_organizations;
   "pipeline/commandMutation": typeof pipeline_commandMutation;
+  "pipeline/deliveries": typeof pipeline_deliveries;
   "pipeline/effects": typeof pipeline_effects;
   "pipeline/fingerprint": typeof pipeline_fingerprint;
   "pipeline/invitationToken": typeof pipeline_invitationToken;
   "pipeline/ledger": typeof pipeline_ledger;
   "pipeline/operatorCommand": typeof pipeline_operatorCommand;
+  "pipeline/parked": typeof pipeline_parked;
   "pipeline/project": typeof pipeline_project;
   "pipeline/response": typeof pipeline_response;
   "pipeline/sessionMutation": typeof pipeline_sessionMutation;
@@ -162,6 +176,7 @@ declare const fullApi: ApiFromModules<{
   "projections/alerts": typeof projections_alerts;
   "projections/auditLog": typeof projections_auditLog;
   "projections/bookings": typeof projections_bookings;
+  "projections/deliveries": typeof projections_deliveries;
   "projections/invitations": typeof projections_invitations;
   "projections/ledger": typeof projections_ledger;
   "projections/ledgerReader": typeof projections_ledgerReader;
@@ -175,13 +190,16 @@ declare const fullApi: ApiFromModules<{
   "projections/securityLog": typeof projections_securityLog;
   "projections/services": typeof projections_services;
   "projections/unassignedOr": typeof projections_unassignedOr;
+  "vault/rawDeliveries": typeof vault_rawDeliveries;
   "vault/seal": typeof vault_seal;
+  "webhooks/stripe": typeof webhooks_stripe;
   "workers/cascade": typeof workers_cascade;
   "workers/closing": typeof workers_closing;
   "workers/integrity": typeof workers_integrity;
   "workers/ledgerCheck": typeof workers_ledgerCheck;
   "workers/orphans": typeof workers_orphans;
   "workers/outbox": typeof workers_outbox;
+  "workers/rawDeliveries": typeof workers_rawDeliveries;
 }>;
 
 /**
