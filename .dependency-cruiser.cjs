@@ -58,6 +58,7 @@ module.exports = {
       ["^convex/access/", CATALOGUE, LEDGER],
       "authorisation facts come from its own tables",
     ),
+    only("vault-is-a-leaf", "^convex/vault/", ["^convex/vault/", LEDGER], "sealing knows no table"),
     only(
       "events-know-only-the-format",
       "^convex/events/",
@@ -74,7 +75,7 @@ module.exports = {
       "corridor-joins-the-rooms",
       "^convex/pipeline/",
       [
-        "^convex/(pipeline|access|domain)/",
+        "^convex/(pipeline|access|domain|vault)/",
         CATALOGUE,
         PROVIDER_FACT,
         "^convex/projections/registry\\.ts$",
@@ -115,7 +116,7 @@ module.exports = {
     only(
       "projections-read-events",
       "^convex/projections/",
-      ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],
+      ["^convex/(projections|domain|access|vault)/", CATALOGUE, LEDGER],
       "views are derived",
     ),
     never(

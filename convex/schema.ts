@@ -40,6 +40,68 @@ export const bookingStatusValidator = v.union(
   v.literal("no_show"),
 );
 
+export const paymentStatusValidator = v.union(
+  v.literal("requested"),
+  v.literal("creation_unknown"),
+  v.literal("creation_failed"),
+  v.literal("awaiting_payment"),
+  v.literal("processing"),
+  v.literal("failed"),
+  v.literal("paid"),
+  v.literal("cancelled"),
+);
+
+export const paymentPurposeValidator = v.union(v.literal("full"), v.literal("deposit"), v.literal("balance"));
+
+export const paymentMethodValidator = v.union(v.literal("payment_intent"), v.literal("checkout_session"));
+
+const refundRequestValidator = v.object({
+  refundId: v.string(),
+  amountMinor: v.number(),
+  reason: v.union(
+    v.literal("requested_by_customer"),
+    v.literal("duplicate"),
+    v.literal("service_not_provided"),
+    v.literal("other"),
+  ),
+  requestedBy: v.string(),
+  needsApproval: v.boolean(),
+  status: v.union(
+    v.literal("awaiting_approval"),
+    v.literal("submitting"),
+    v.literal("unknown"),
+    v.literal("submitted"),
+    v.literal("declined"),
+    v.literal("not_submitted"),
+  ),
+  providerRefundId: v.union(v.string(), v.null()),
+});
+
+const providerRefundValidator = v.object({
+  providerRefundId: v.string(),
+  amountMinor: v.number(),
+  status: v.union(v.literal("pending"), v.literal("succeeded"), v.literal("failed")),
+});
+
+const disputeValidator = v.object({
+  disputeId: v.string(),
+  amountMinor: v.number(),
+  currency: v.string(),
+  status: v.string(),
+  reason: v.string(),
+  occurredAt: v.number(),
+  closed: v.boolean(),
+  fundsWithdrawn: v.boolean(),
+  fundsReinstated: v.boolean(),
+});
+
+/** A sealed text: the key's id, the nonce and the ciphertext with its tag (vault/seal). */
+export const sealedValidator = v.object({
+  keyId: v.string(),
+  nonce: v.bytes(),
+  ciphertext: v.bytes(),
+});
+
 /** What a row of the security log tells: a call was refused or limited, access was changed, a job found something. */
 export const securityOutcomeValidator = v.union(
   v.literal("refused"),
@@ -195,6 +257,8 @@ export default defineSchema({
     durationMinutes: v.number(),
     priceMinor: v.number(),
     currency: v.string(),
+    /** What of the price is asked for first; absent where all of it is. */
+    depositMinor: v.optional(v.number()),
     status: v.union(v.literal("active"), v.literal("retired")),
     ...provenance,
   }).index("by_orgId_and_serviceId", ["orgId", "serviceId"]),
@@ -212,6 +276,7 @@ export default defineSchema({
     holdsSlot: v.boolean(),
     priceMinor: v.number(),
     currency: v.string(),
+    depositMinor: v.optional(v.number()),
     ...provenance,
   })
     .index("by_orgId_and_bookingId", ["orgId", "bookingId"])
@@ -225,6 +290,49 @@ export default defineSchema({
       "holdsSlot",
       "startsAt",
     ]),
+
+  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/paymentAlerts and projections/payments. */
+  payments: defineTable({
+    orgId: v.string(),
+    paymentId: v.string(),
+    bookingId: v.string(),
+    purpose: paymentPurposeValidator,
+    method: paymentMethodValidator,
+    amountMinor: v.number(),
+    currency: v.string(),
+    /** The organisation's account at the provider; null when the deployment's own takes the money. */
+    account: v.union(v.string(), v.null()),
+    status: paymentStatusValidator,
+    cancelRequested: v.boolean(),
+    paymentIntentId: v.union(v.string(), v.null()),
+    checkoutSessionId: v.union(v.string(), v.null()),
+    /** The provider's time of the last attempt to pay while it counts; 0 otherwise. */
+    attemptAt: v.number(),
+    refundRequests: v.array(refundRequestValidator),
+    providerRefunds: v.array(providerRefundValidator),
+    disputes: v.array(disputeValidator),
+    ...provenance,
+  })
+    .index("by_orgId_and_paymentId", ["orgId", "paymentId"])
+    .index("by_orgId_and_status_and_paymentId", ["orgId", "status", "paymentId"])
+    .index("by_orgId_and_bookingId_and_paymentId", ["orgId", "bookingId", "paymentId"])
+    .index("by_orgId_and_bookingId_and_status_and_paymentId", ["orgId", "bookingId", "status", "paymentId"]),
+
+  /** One row per organisation that ever began to link an account at Stripe, as domain/stripeAccount folds it. Read by commands/payments (who takes the money), commands/stripeAccount and projections/stripeAccount. */
+  stripeAccounts: defineTable({
+    orgId: v.string(),
+    linked: v.union(v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }), v.null()),
+    pending: v.union(
+      v.object({
+        linkId: v.string(),
+        userId: v.string(),
+        status: v.union(v.literal("begun"), v.literal("returned")),
+        expiresAt: v.number(),
+      }),
+      v.null(),
+    ),
+    ...provenance,
+  }).index("by_orgId", ["orgId"]),
 
   /** One row per event, in readable words. Read by projections/auditLog. */
   auditLog: defineTable({
@@ -313,6 +421,31 @@ export default defineSchema({
     .index("by_provider_and_deliveryId", ["provider", "deliveryId"])
     .index("by_receivedAt", ["receivedAt"])
     .index("by_orgId", ["orgId"]),
+
+  /**
+   * The code that an owner came back from Stripe with, sealed, from then until it is exchanged. Written by
+   * commands/stripeAccount; read and removed by the exchange.
+   */
+  stripeLinks: defineTable({
+    orgId: v.string(),
+    linkId: v.string(),
+    /** Sealed for the place {table: "stripeLinks", orgId, linkId}. */
+    sealedCode: sealedValidator,
+    /** Milliseconds UTC; Stripe takes it no longer. */
+    expiresAt: v.number(),
+  }).index("by_orgId_and_linkId", ["orgId", "linkId"]),
+
+  /**
+   * What the payer pays with: the PaymentIntent's client secret, or the URL of the provider's page. Never in the
+   * ledger and in no read model. Written by the effect that creates the payment; read by projections/payments.
+   */
+  paymentSecrets: defineTable({
+    orgId: v.string(),
+    paymentId: v.string(),
+    kind: v.union(v.literal("client_secret"), v.literal("url")),
+    /** Sealed for the place {table: "paymentSecrets", orgId, paymentId, kind}. */
+    sealed: sealedValidator,
+  }).index("by_orgId_and_paymentId", ["orgId", "paymentId"]),
 
   /** Refused and limited calls, changes of roles and keys, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by projections/securityLog and access/securityLogReader (operator). */
   securityLog: defineTable({

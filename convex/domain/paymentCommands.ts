@@ -1,6 +1,6 @@
 /** What people may ask of payments. The amount is the server's; a command only says of which booking or payment. */
 import { accept, refuse, type Decision, type DecisionContext } from "./decision.ts";
-import type { BookingStatus } from "./booking.ts";
+import type { Booking, BookingState } from "./booking.ts";
 import {
   isOpen,
   refundableMinor,
@@ -15,24 +15,17 @@ import { committedMinor, findRequest, REFUND_REQUESTS_MAX, type RefundReason } f
 /** Who takes the money: the organisation's own account, the deployment's, or nobody. */
 export type Payee = { kind: "account"; account: string } | { kind: "platform" } | { kind: "nobody" };
 
-export type PayableBooking = {
-  status: BookingStatus;
-  priceMinor: number;
-  currency: string;
-  depositMinor?: number | undefined;
-};
-
 export type RequestPaymentFacts = {
-  /** The booking, or null when the organisation has none with this id. */
-  booking: PayableBooking | null;
   /** What has been asked for it. */
   payments: readonly { purpose: PaymentPurpose; status: PaymentStatus }[];
   payee: Payee;
+  /** Whether the provider's page has somewhere to send the payer back to. */
+  hasReturnOrigin: boolean;
 };
 
 /** The part of a booking's price that is due next: the deposit, then the balance; without deposit all of it. */
 export function partDue(
-  { priceMinor, depositMinor }: Pick<PayableBooking, "priceMinor" | "depositMinor">,
+  { priceMinor, depositMinor }: { priceMinor: number; depositMinor?: number },
   payments: RequestPaymentFacts["payments"],
 ): { purpose: PaymentPurpose; amountMinor: number } {
   if (depositMinor === undefined) return { purpose: "full", amountMinor: priceMinor };
@@ -42,23 +35,34 @@ export function partDue(
     : { purpose: "deposit", amountMinor: depositMinor };
 }
 
+/** Whether nothing else may be asked for the same part: it is paid, or may still be. */
+function holdsPart({ status }: { status: PaymentStatus }): boolean {
+  return isOpen(status) || status === "paid";
+}
+
+/** Whether somebody still owes something for a booking. */
+function isPayable({ status }: Booking): boolean {
+  return status !== "cancelled" && status !== "no_show";
+}
+
 /** Asks for the part of a booking's price that is due. One at a time may be open or paid for each part. */
 export function decideRequestPayment(
+  booking: BookingState,
   command: { bookingId: string; method: PaymentMethod; returnPath?: string | undefined },
-  { booking, payments, payee }: RequestPaymentFacts,
+  { payments, payee, hasReturnOrigin }: RequestPaymentFacts,
   context: Pick<DecisionContext, "newId">,
 ): Decision {
   const { bookingId, method, returnPath } = command;
-  if (booking === null) return refuse("NOT_FOUND", "bookingId");
+  if (booking.kind === "none") return refuse("NOT_FOUND");
   if (returnPath !== undefined && method !== "checkout_session") return refuse("INVALID", "returnPath");
-  if (booking.status === "cancelled" || booking.status === "no_show") return refuse("CONFLICT", "bookingId");
+  if (!isPayable(booking)) return refuse("CONFLICT", "bookingId");
   const { purpose, amountMinor } = partDue(booking, payments);
   if (amountMinor === 0) return refuse("CONFLICT", "bookingId");
-  const isTaken = payments.some(
-    (each) => each.purpose === purpose && (isOpen(each.status) || each.status === "paid"),
-  );
-  if (isTaken) return refuse("CONFLICT", "bookingId");
+  if (payments.some((each) => each.purpose === purpose && holdsPart(each))) {
+    return refuse("CONFLICT", "bookingId");
+  }
   if (payee.kind === "nobody") return refuse("CONFLICT");
+  if (method === "checkout_session" && !hasReturnOrigin) return refuse("CONFLICT", "method");
   const paymentId = context.newId("pay");
   const asked = { bookingId, purpose, method, amountMinor, currency: booking.currency };
   const data = {

@@ -112,6 +112,11 @@ export function providerRefundedMinor({ providerRefunds }: Refunds): number {
   return sum(providerRefunds.filter(({ status }) => status !== "failed"));
 }
 
+/** What is being paid back, or has been asked for. */
+export function refundPendingMinor(refunds: Refunds): number {
+  return committedMinor(refunds) - refundedMinor(refunds);
+}
+
 /** What was paid back, is being paid back, or has been asked for. */
 export function committedMinor(refunds: Refunds): number {
   const held = refunds.refundRequests.filter((request) => holdsAmount(refunds, request));

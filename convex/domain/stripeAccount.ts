@@ -66,11 +66,13 @@ export const stripeAccount: Aggregate<StripeAccountState> = {
   },
 };
 
-/** Begins a link; one that was begun before can't be completed any more. */
+/** Begins a link; one that was begun before can't be completed any more. `isOffered`: the deployment can link at all. */
 export function decideBeginLink(
   state: StripeAccountState,
+  { isOffered }: { isOffered: boolean },
   { orgId, newId }: Pick<DecisionContext, "orgId" | "newId">,
 ): Decision {
+  if (!isOffered) return refuse("CONFLICT");
   if (state.kind === "known" && (state.linked !== null || state.pending?.status === "returned")) {
     return refuse("CONFLICT");
   }
@@ -79,16 +81,19 @@ export function decideBeginLink(
   return accept([{ stream, type: "stripeAccount.linkBegun", data: { linkId } }], { linkId });
 }
 
-/** The owner who began a link is back from Stripe. A link works before its end, not at it, and once. */
+/**
+ * The owner who began a link is back from Stripe. A link works before its end, not at it, and once. `isItsState`: what
+ * they brought back is what the link began with.
+ */
 export function decideCompleteLink(
   state: StripeAccountState,
-  command: { linkId: string },
+  { isItsState }: { isItsState: boolean },
   { orgId, userId, now }: Pick<DecisionContext, "orgId" | "userId" | "now">,
 ): Decision {
   const pending = state.kind === "known" ? state.pending : null;
-  if (pending?.linkId !== command.linkId || pending.userId !== userId) return refuse("NOT_FOUND", "state");
+  if (pending?.userId !== userId || !isItsState) return refuse("NOT_FOUND", "state");
   if (pending.status !== "begun" || now >= pending.expiresAt) return refuse("CONFLICT", "state");
-  const { linkId } = command;
+  const { linkId } = pending;
   return accept([{ stream: `stripeAccount/${orgId}`, type: "stripeAccount.linkReturned", data: { linkId } }]);
 }
 

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Doc } from "../_generated/dataModel.js";
 import { paginationOpts } from "../access/arguments.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { paymentSummary, stripeAccountSummary } from "./auditLogPayments.ts";
 import { actorValidator, auditCategoryValidator } from "../schema.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, streamId } from "./projection.ts";
@@ -172,8 +173,9 @@ function bookingSummary(event: DomainEvent): string | null {
 function serviceSummary(event: DomainEvent): string | null {
   switch (event.type) {
     case "service.defined": {
-      const { name, durationMinutes, priceMinor, currency } = event.data;
-      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency})`;
+      const { name, durationMinutes, priceMinor, currency, depositMinor } = event.data;
+      const deposit = depositMinor === undefined ? "" : `, deposit ${depositMinor}`;
+      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency}${deposit})`;
     }
     case "service.retired":
       return `Service ${streamId(event)} retired`;
@@ -192,6 +194,8 @@ function summarise(event: DomainEvent): string {
     memberSummary(event) ??
     serviceSummary(event) ??
     bookingSummary(event) ??
+    paymentSummary(event) ??
+    stripeAccountSummary(event) ??
     exportSummary(event) ??
     event.type
   );

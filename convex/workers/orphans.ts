@@ -54,6 +54,20 @@ async function bookingProblem(ctx: MutationCtx, row: Doc<"bookings">): Promise<P
   return assigneeId === null || (await hasMember(ctx, orgId, assigneeId)) ? null : "no member";
 }
 
+async function hasBooking(ctx: MutationCtx, orgId: string, bookingId: string): Promise<boolean> {
+  const rows = tenantReader(ctx, orgId).rows("bookings", "by_orgId_and_bookingId", (q) =>
+    q.eq("bookingId", bookingId),
+  );
+  return (await rows.first()) !== null;
+}
+
+async function hasPayment(ctx: MutationCtx, orgId: string, paymentId: string): Promise<boolean> {
+  const rows = tenantReader(ctx, orgId).rows("payments", "by_orgId_and_paymentId", (q) =>
+    q.eq("paymentId", paymentId),
+  );
+  return (await rows.first()) !== null;
+}
+
 async function invitationProblem(ctx: MutationCtx, { tokenHash }: Doc<"invitations">): Promise<Problem> {
   const token = await ctx.db
     .query("invitationTokens")
@@ -116,6 +130,18 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
   invitations: { ...ofOrg, references: invitationProblem },
   services: ofOrg,
   bookings: { ...ofOrg, references: bookingProblem },
+  payments: {
+    ...ofOrg,
+    references: async (ctx, { orgId, bookingId }) =>
+      (await hasBooking(ctx, orgId, bookingId)) ? null : "no booking",
+  },
+  stripeAccounts: ofOrg,
+  stripeLinks: ofOrg,
+  paymentSecrets: {
+    ...ofOrg,
+    references: async (ctx, { orgId, paymentId }) =>
+      (await hasPayment(ctx, orgId, paymentId)) ? null : "no payment",
+  },
   auditLog: {
     ...ofOrg,
     references: async (ctx, { orgId, seq }) => (seq <= (await headSeq(ctx, orgId)) ? null : "no event"),
