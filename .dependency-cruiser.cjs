@@ -92,7 +92,7 @@ module.exports = {
     only(
       "effects-use-the-outbox",
       "^convex/effects/",
-      ["^convex/(effects|pipeline|access|domain)/", CATALOGUE, LEDGER],
+      ["^convex/(effects|pipeline|access|domain|vault)/", CATALOGUE, LEDGER],
       "an action talks to the world; what came of it is a transaction of its own",
     ),
     only(

@@ -134,7 +134,16 @@ export const auditCategoryValidator = v.union(
 );
 
 /** What an effect does in the world. */
-export const effectKindValidator = v.literal("alert.deliver");
+export const effectKindValidator = v.union(
+  v.literal("alert.deliver"),
+  v.literal("stripe.createPayment"),
+  v.literal("stripe.findPayment"),
+  v.literal("stripe.cancelPayment"),
+  v.literal("stripe.createRefund"),
+  v.literal("stripe.findRefund"),
+  v.literal("stripe.exchangeCode"),
+  v.literal("stripe.deauthorize"),
+);
 
 /**
  * Where an effect stands. `unknown`: it may have happened, and nobody knows before somebody has looked; `done`,
@@ -157,6 +166,12 @@ export const effectErrorValidator = v.union(
   v.literal("RECEIVER_REDIRECTED"),
   v.literal("RECEIVER_REFUSED"),
   v.literal("RECEIVER_FAILED"),
+  v.literal("PROVIDER_UNREACHABLE"),
+  v.literal("PROVIDER_BUSY"),
+  v.literal("PROVIDER_REJECTS_KEY"),
+  v.literal("PROVIDER_REFUSED"),
+  v.literal("OUTCOME_UNKNOWN"),
+  v.literal("NOTHING_FOUND"),
 );
 
 /** What every projection row carries: its stream's version and where the row came from. */
