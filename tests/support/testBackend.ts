@@ -22,7 +22,7 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
   DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
   DAYBOOK_STRIPE_MODE: "test",
-  DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${"4".repeat(32)}`,
+  DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${"4".repeat(32)},whsec_${"5".repeat(32)}`,
 };
 
 /** Claims as the platform hands them to functions: one attribute for each leaf of an object. */
