@@ -24,8 +24,8 @@ export type OpenPayment = {
 
 let hours = 1;
 
-/** Asks for a payment of 50.00 and lets the provider have made it. */
-export async function openPayment(
+/** Asks for a payment of 50.00, which the provider has not answered yet under the id that it will have. */
+export async function requestPayment(
   { backend }: PaymentBackend,
   known?: { orgId: string; owner: Actor },
 ): Promise<OpenPayment> {
@@ -38,9 +38,17 @@ export async function openPayment(
     idempotencyKey: key(),
   });
   const { paymentId } = committed(requested).result;
-  const intentId = providerId("pi");
-  await created({ backend }, { orgId, paymentId, intentId });
-  return { orgId, owner, bookingId, paymentId, intentId };
+  return { orgId, owner, bookingId, paymentId, intentId: providerId("pi") };
+}
+
+/** Asks for a payment of 50.00 and lets the provider have made it. */
+export async function openPayment(
+  on: PaymentBackend,
+  known?: { orgId: string; owner: Actor },
+): Promise<OpenPayment> {
+  const asked = await requestPayment(on, known);
+  await created(on, asked);
+  return asked;
 }
 
 /** Lets the provider's answer to the creating call come. */
