@@ -110,6 +110,14 @@ export const securityOutcomeValidator = v.union(
   v.literal("found"),
 );
 
+/** What became of a delivery, as far as a list shows it. */
+export const listedDeliveryStatusValidator = v.union(
+  v.literal("applied"),
+  v.literal("nothing"),
+  v.literal("parked"),
+  v.literal("dismissed"),
+);
+
 export const auditCategoryValidator = v.union(
   v.literal("organization"),
   v.literal("membership"),
@@ -126,7 +134,16 @@ export const auditCategoryValidator = v.union(
 );
 
 /** What an effect does in the world. */
-export const effectKindValidator = v.literal("alert.deliver");
+export const effectKindValidator = v.union(
+  v.literal("alert.deliver"),
+  v.literal("stripe.createPayment"),
+  v.literal("stripe.findPayment"),
+  v.literal("stripe.cancelPayment"),
+  v.literal("stripe.createRefund"),
+  v.literal("stripe.findRefund"),
+  v.literal("stripe.exchangeCode"),
+  v.literal("stripe.deauthorize"),
+);
 
 /**
  * Where an effect stands. `unknown`: it may have happened, and nobody knows before somebody has looked; `done`,
@@ -149,6 +166,12 @@ export const effectErrorValidator = v.union(
   v.literal("RECEIVER_REDIRECTED"),
   v.literal("RECEIVER_REFUSED"),
   v.literal("RECEIVER_FAILED"),
+  v.literal("PROVIDER_UNREACHABLE"),
+  v.literal("PROVIDER_BUSY"),
+  v.literal("PROVIDER_REJECTS_KEY"),
+  v.literal("PROVIDER_REFUSED"),
+  v.literal("OUTCOME_UNKNOWN"),
+  v.literal("NOTHING_FOUND"),
 );
 
 /** What every projection row carries: its stream's version and where the row came from. */
@@ -377,6 +400,42 @@ export default defineSchema({
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /**
+   * Deliveries that concern an organisation, as the ledger component records them. Written by access/deliveryList in
+   * the transaction that decides one; read by projections/deliveries.
+   */
+  deliveries: defineTable({
+    orgId: v.string(),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    type: v.string(),
+    signedAt: v.number(),
+    receivedAt: v.number(),
+    status: listedDeliveryStatusValidator,
+    reason: v.union(v.null(), v.string()),
+  })
+    .index("by_orgId_and_receivedAt", ["orgId", "receivedAt"])
+    .index("by_orgId_and_deliveryId_and_bodySha256", ["orgId", "deliveryId", "bodySha256"]),
+
+  /**
+   * Raw bodies of deliveries, sealed and deletable; `orgId` where it is known. Written and read by vault/rawDeliveries,
+   * for webhooks/stripe, operator/deliveries, workers/rawDeliveries and workers/cascade.
+   */
+  rawDeliveries: defineTable({
+    orgId: v.optional(v.string()),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    receivedAt: v.number(),
+    keyId: v.string(),
+    nonce: v.bytes(),
+    ciphertext: v.bytes(),
+  })
+    .index("by_provider_and_deliveryId", ["provider", "deliveryId"])
+    .index("by_receivedAt", ["receivedAt"])
+    .index("by_orgId", ["orgId"]),
 
   /**
    * The code that an owner came back from Stripe with, sealed, from then until it is exchanged. Written by

@@ -19,8 +19,11 @@ export type EffectError = NonNullable<Doc<"outbox">["lastError"]>;
 /** An effect as its cause names it. */
 export type NewEffect = { kind: EffectKind; subject: string; idempotencyKey: string };
 
-/** An effect as its action gets it. `attempt` counts from 1 and goes back with the outcome. */
-export type ClaimedEffect = NewEffect & { attempt: number };
+/**
+ * An effect as its action gets it. `attempt` counts from 1 and goes back with the outcome; `isTakenOver` says that the
+ * attempt before it never told its own, and `createdAt` (milliseconds UTC) when the effect was caused.
+ */
+export type ClaimedEffect = NewEffect & { attempt: number; isTakenOver: boolean; createdAt: number };
 
 /** How an attempt went: `retry` tries again, as often as ATTEMPTS_MAX allows. */
 export type EffectOutcome =
@@ -39,7 +42,16 @@ export const PENDING_MAX = 100;
 /** Which action runs what. Each takes the row's organisation and id, and claims before anything else. */
 const ACTIONS: Readonly<
   Record<EffectKind, FunctionReference<"action", "internal", { orgId: string; outboxId: string }>>
-> = { "alert.deliver": internal.effects.alerts.deliver };
+> = {
+  "alert.deliver": internal.effects.alerts.deliver,
+  "stripe.createPayment": internal.effects.payments.run,
+  "stripe.findPayment": internal.effects.payments.run,
+  "stripe.cancelPayment": internal.effects.payments.run,
+  "stripe.createRefund": internal.effects.refunds.run,
+  "stripe.findRefund": internal.effects.refunds.run,
+  "stripe.exchangeCode": internal.effects.stripeAccounts.run,
+  "stripe.deauthorize": internal.effects.stripeAccounts.run,
+};
 
 /** How long to wait after a failed attempt, counted from 1: doubling from half a minute, six hours at most. */
 export function retryDelayMs(attempt: number): number {
@@ -135,8 +147,8 @@ export async function claimEffect(
   }
   const attempt = row.attempts + 1;
   await change(ctx, row, { status: "running", attempts: attempt, notBefore: now + LEASE_MS });
-  const { kind, subject, idempotencyKey } = row;
-  return { kind, subject, idempotencyKey, attempt };
+  const { kind, subject, idempotencyKey, createdAt } = row;
+  return { kind, subject, idempotencyKey, attempt, isTakenOver: row.status === "running", createdAt };
 }
 
 /**

@@ -70,7 +70,7 @@ function accepted(raw: Readonly<Record<string, string | undefined>>): Accepted {
     const parsed = stripeVariables[name].safeParse(raw[name]);
     return parsed.success ? [[name, parsed.data] as const] : [];
   });
-  return Object.fromEntries(right) as Accepted;
+  return Object.fromEntries(right);
 }
 
 /** What is wrong between variables that are each of the right form. Never holds a value. */

@@ -17,6 +17,8 @@ export const claim = internalMutation({
       subject: v.string(),
       idempotencyKey: v.string(),
       attempt: v.number(),
+      isTakenOver: v.boolean(),
+      createdAt: v.number(),
     }),
   ),
   handler: async (ctx, of) => await claimEffect(ctx, of),

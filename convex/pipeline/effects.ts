@@ -8,7 +8,28 @@ import type { DomainEvent } from "../events/catalogue/catalogue.ts";
  * event names, so that no event causes the same effect twice.
  */
 export function effectsOf(event: DomainEvent): readonly NewEffect[] {
+  const id = event.stream.slice(event.stream.indexOf("/") + 1);
+  const effect = (kind: NewEffect["kind"], subject = id): readonly NewEffect[] => [
+    { kind, subject, idempotencyKey: `${kind}:${event.eventId}` },
+  ];
   switch (event.type) {
+    case "payment.requested":
+      return effect("stripe.createPayment");
+    case "payment.creationUnknown":
+      return effect("stripe.findPayment");
+    case "payment.cancelRequested":
+      return effect("stripe.cancelPayment");
+    case "payment.refundRequested":
+      return event.data.needsApproval ? [] : effect("stripe.createRefund", `${id} ${event.data.refundId}`);
+    case "payment.refundApproved":
+      return effect("stripe.createRefund", `${id} ${event.data.refundId}`);
+    case "payment.refundUnknown":
+      return effect("stripe.findRefund", `${id} ${event.data.refundId}`);
+    case "stripeAccount.linkReturned":
+      return effect("stripe.exchangeCode", event.data.linkId);
+    case "stripeAccount.unlinked":
+      // What Stripe itself ended needs no ending there.
+      return event.data.reason === "owner_request" ? effect("stripe.deauthorize", event.data.account) : [];
     default:
       return [];
   }

@@ -133,6 +133,7 @@ export function everyFunction(): Call[] {
     command("commands/ledger:beginExport", commands.ledger.beginExport, {}),
     query("projections/securityLog:list", projections.securityLog.list, page),
     query("projections/alerts:list", projections.alerts.list, page),
+    query("projections/deliveries:list", projections.deliveries.list, page),
     query("projections/ledger:head", projections.ledger.head, {}),
     query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
   ];
@@ -163,6 +164,7 @@ const EVIDENCE = [
   "commands/ledger:beginExport",
   "projections/securityLog:list",
   "projections/alerts:list",
+  "projections/deliveries:list",
   "projections/ledger:head",
   "projections/ledger:events",
 ];

@@ -63,6 +63,23 @@ async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; 
     providerOrgId: `org_${newSubject("provider")}`,
   });
   committed(linked);
+  await backend.t.run(async (ctx) => {
+    const delivered = {
+      orgId,
+      provider: "stripe",
+      deliveryId: "evt_12345678",
+      bodySha256: "0".repeat(64),
+    } as const;
+    const listed = {
+      type: "payment_intent.succeeded",
+      signedAt: 1,
+      status: "applied",
+      reason: null,
+    } as const;
+    await ctx.db.insert("deliveries", { ...delivered, ...listed, receivedAt: 1 });
+    const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
+    await ctx.db.insert("rawDeliveries", { ...delivered, ...sealed, receivedAt: 1 });
+  });
   await backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
   await eventually(async () => (await statusOf(backend, orgId)).verifiedHead !== null);
   await backend.operator.mutation(internal.workers.integrity.report, { orgId, seq: 1, kind: "altered" });

@@ -138,6 +138,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "projections/auditLog:list": plain(PAGE),
   "projections/securityLog:list": plain(PAGE),
   "projections/alerts:list": plain(PAGE),
+  "projections/deliveries:list": plain(PAGE),
   "projections/ledger:head": plain(),
   "projections/ledger:events": plain({ afterSeq: 0, limit: 10 }),
 };
