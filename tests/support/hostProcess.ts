@@ -50,6 +50,8 @@ export class HostProcess {
       PORT: String(ports.api),
       SITE_PORT: String(ports.site),
       DATA_DIR: dataDir,
+      // Payments are taken by the tests that ask for them: "0" is any free port.
+      DAYBOOK_SIMULATOR_PORT: "off",
       ...environment,
     };
   }
