@@ -74,13 +74,19 @@ module.exports = {
     only(
       "corridor-joins-the-rooms",
       "^convex/pipeline/",
-      ["^convex/(pipeline|access|domain|vault)/", CATALOGUE, "^convex/projections/registry\\.ts$", LEDGER],
+      [
+        "^convex/(pipeline|access|domain|vault)/",
+        CATALOGUE,
+        PROVIDER_FACT,
+        "^convex/projections/registry\\.ts$",
+        LEDGER,
+      ],
       "the one composition root",
     ),
     only(
       "operator-uses-the-corridor",
       "^convex/operator/",
-      ["^convex/(operator|pipeline|access|domain)/", CATALOGUE, LEDGER],
+      ["^convex/(operator|pipeline|access|domain|vault)/", CATALOGUE, LEDGER],
       "what the operator changes is in the ledger",
     ),
     only(
@@ -90,9 +96,21 @@ module.exports = {
       "an action talks to the world; what came of it is a transaction of its own",
     ),
     only(
+      "webhooks-use-the-corridor",
+      "^convex/webhooks/",
+      ["^convex/(webhooks|pipeline|access|vault)/"],
+      "a provider's word is recorded by the ledger component and decided like a command",
+    ),
+    only(
+      "vault-is-a-leaf",
+      "^convex/vault/",
+      ["^convex/(vault|access)/", LEDGER],
+      "what is sealed decides nothing",
+    ),
+    only(
       "workers-see-one-organisation",
       "^convex/workers/",
-      ["^convex/(workers|access)/", CATALOGUE, LEDGER],
+      ["^convex/(workers|access|vault)/", CATALOGUE, LEDGER],
       "jobs reach tables through the tenant-scoped database, and append nothing",
     ),
     only(

@@ -26,6 +26,10 @@ const WRAPPERS = [
   "convex/events/read.ts",
   "convex/events/check.ts",
   "convex/events/receipts.ts",
+  "convex/events/deliveries.ts",
+  "convex/webhooks/stripe.ts",
+  "convex/operator/deliveries.ts",
+  "convex/workers/rawDeliveries.ts",
   "convex/http.ts",
 ];
 
@@ -110,6 +114,8 @@ export default tseslint.config(
     files: [
       ...WRAPPERS,
       "convex/pipeline/ledger.ts",
+      "convex/pipeline/deliveries.ts",
+      "convex/pipeline/parked.ts",
       "convex/projections/ledgerReader.ts",
       "convex/workers/ledgerCheck.ts",
       "convex/access/limits.ts",
@@ -126,6 +132,8 @@ export default tseslint.config(
     ignores: [
       "convex/access/{principal,directory,tenantDb}.ts",
       "convex/events/*.ts",
+      // Deliveries may concern no organisation that is known.
+      "convex/vault/rawDeliveries.ts",
       // Finds the next organisation whose time came, which no organisation's own database can.
       "convex/workers/closing.ts",
       // Finds the effects that are due, of whichever organisation.

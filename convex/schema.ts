@@ -51,11 +51,7 @@ export const paymentStatusValidator = v.union(
   v.literal("cancelled"),
 );
 
-export const paymentPurposeValidator = v.union(
-  v.literal("full"),
-  v.literal("deposit"),
-  v.literal("balance"),
-);
+export const paymentPurposeValidator = v.union(v.literal("full"), v.literal("deposit"), v.literal("balance"));
 
 export const paymentMethodValidator = v.union(v.literal("payment_intent"), v.literal("checkout_session"));
 
@@ -112,6 +108,14 @@ export const securityOutcomeValidator = v.union(
   v.literal("limited"),
   v.literal("changed"),
   v.literal("found"),
+);
+
+/** What became of a delivery, as far as a list shows it. */
+export const listedDeliveryStatusValidator = v.union(
+  v.literal("applied"),
+  v.literal("nothing"),
+  v.literal("parked"),
+  v.literal("dismissed"),
 );
 
 export const auditCategoryValidator = v.union(
@@ -327,20 +331,12 @@ export default defineSchema({
     .index("by_orgId_and_paymentId", ["orgId", "paymentId"])
     .index("by_orgId_and_status_and_paymentId", ["orgId", "status", "paymentId"])
     .index("by_orgId_and_bookingId_and_paymentId", ["orgId", "bookingId", "paymentId"])
-    .index("by_orgId_and_bookingId_and_status_and_paymentId", [
-      "orgId",
-      "bookingId",
-      "status",
-      "paymentId",
-    ]),
+    .index("by_orgId_and_bookingId_and_status_and_paymentId", ["orgId", "bookingId", "status", "paymentId"]),
 
   /** One row per organisation that ever began to link an account at Stripe, as domain/stripeAccount folds it. Read by commands/payments (who takes the money), commands/stripeAccount and projections/stripeAccount. */
   stripeAccounts: defineTable({
     orgId: v.string(),
-    linked: v.union(
-      v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }),
-      v.null(),
-    ),
+    linked: v.union(v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }), v.null()),
     pending: v.union(
       v.object({
         linkId: v.string(),
@@ -404,6 +400,42 @@ export default defineSchema({
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /**
+   * Deliveries that concern an organisation, as the ledger component records them. Written by access/deliveryList in
+   * the transaction that decides one; read by projections/deliveries.
+   */
+  deliveries: defineTable({
+    orgId: v.string(),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    type: v.string(),
+    signedAt: v.number(),
+    receivedAt: v.number(),
+    status: listedDeliveryStatusValidator,
+    reason: v.union(v.null(), v.string()),
+  })
+    .index("by_orgId_and_receivedAt", ["orgId", "receivedAt"])
+    .index("by_orgId_and_deliveryId_and_bodySha256", ["orgId", "deliveryId", "bodySha256"]),
+
+  /**
+   * Raw bodies of deliveries, sealed and deletable; `orgId` where it is known. Written and read by vault/rawDeliveries,
+   * for webhooks/stripe, operator/deliveries, workers/rawDeliveries and workers/cascade.
+   */
+  rawDeliveries: defineTable({
+    orgId: v.optional(v.string()),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    receivedAt: v.number(),
+    keyId: v.string(),
+    nonce: v.bytes(),
+    ciphertext: v.bytes(),
+  })
+    .index("by_provider_and_deliveryId", ["provider", "deliveryId"])
+    .index("by_receivedAt", ["receivedAt"])
+    .index("by_orgId", ["orgId"]),
 
   /**
    * The code that an owner came back from Stripe with, sealed, from then until it is exchanged. Written by

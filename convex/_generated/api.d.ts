@@ -10,6 +10,7 @@
 
 import type * as access_alerts from "../access/alerts.js";
 import type * as access_arguments from "../access/arguments.js";
+import type * as access_deliveryList from "../access/deliveryList.js";
 import type * as access_directory from "../access/directory.js";
 import type * as access_environment from "../access/environment.js";
 import type * as access_errors from "../access/errors.js";
@@ -46,6 +47,7 @@ import type * as domain_payment from "../domain/payment.js";
 import type * as domain_paymentCommands from "../domain/paymentCommands.js";
 import type * as domain_paymentDisputes from "../domain/paymentDisputes.js";
 import type * as domain_paymentFacts from "../domain/paymentFacts.js";
+import type * as domain_paymentForTests from "../domain/paymentForTests.js";
 import type * as domain_paymentOutcomes from "../domain/paymentOutcomes.js";
 import type * as domain_paymentRefunds from "../domain/paymentRefunds.js";
 import type * as domain_service from "../domain/service.js";
@@ -67,13 +69,16 @@ import type * as effects_stripe_steps from "../effects/stripe/steps.js";
 import type * as effects_stripe_vocabulary from "../effects/stripe/vocabulary.js";
 import type * as effects_stripeAccounts from "../effects/stripeAccounts.js";
 import type * as http from "../http.js";
+import type * as operator_deliveries from "../operator/deliveries.js";
 import type * as operator_organizations from "../operator/organizations.js";
 import type * as pipeline_commandMutation from "../pipeline/commandMutation.js";
+import type * as pipeline_deliveries from "../pipeline/deliveries.js";
 import type * as pipeline_effects from "../pipeline/effects.js";
 import type * as pipeline_fingerprint from "../pipeline/fingerprint.js";
 import type * as pipeline_invitationToken from "../pipeline/invitationToken.js";
 import type * as pipeline_ledger from "../pipeline/ledger.js";
 import type * as pipeline_operatorCommand from "../pipeline/operatorCommand.js";
+import type * as pipeline_parked from "../pipeline/parked.js";
 import type * as pipeline_outcome from "../pipeline/outcome.js";
 import type * as pipeline_paymentAlerts from "../pipeline/paymentAlerts.js";
 import type * as pipeline_project from "../pipeline/project.js";
@@ -85,6 +90,7 @@ import type * as projections_alerts from "../projections/alerts.js";
 import type * as projections_auditLog from "../projections/auditLog.js";
 import type * as projections_auditLogPayments from "../projections/auditLogPayments.js";
 import type * as projections_bookings from "../projections/bookings.js";
+import type * as projections_deliveries from "../projections/deliveries.js";
 import type * as projections_invitations from "../projections/invitations.js";
 import type * as projections_ledger from "../projections/ledger.js";
 import type * as projections_ledgerReader from "../projections/ledgerReader.js";
@@ -100,13 +106,16 @@ import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_stripeAccount from "../projections/stripeAccount.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
+import type * as vault_rawDeliveries from "../vault/rawDeliveries.js";
 import type * as vault_seal from "../vault/seal.js";
+import type * as webhooks_stripe from "../webhooks/stripe.js";
 import type * as workers_cascade from "../workers/cascade.js";
 import type * as workers_closing from "../workers/closing.js";
 import type * as workers_integrity from "../workers/integrity.js";
 import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
 import type * as workers_orphans from "../workers/orphans.js";
 import type * as workers_outbox from "../workers/outbox.js";
+import type * as workers_rawDeliveries from "../workers/rawDeliveries.js";
 
 import type {
   ApiFromModules,
@@ -117,6 +126,7 @@ import type {
 declare const fullApi: ApiFromModules<{
   "access/alerts": typeof access_alerts;
   "access/arguments": typeof access_arguments;
+  "access/deliveryList": typeof access_deliveryList;
   "access/directory": typeof access_directory;
   "access/environment": typeof access_environment;
   "access/errors": typeof access_errors;
@@ -153,6 +163,7 @@ declare const fullApi: ApiFromModules<{
   "domain/paymentCommands": typeof domain_paymentCommands;
   "domain/paymentDisputes": typeof domain_paymentDisputes;
   "domain/paymentFacts": typeof domain_paymentFacts;
+  "domain/paymentForTests": typeof domain_paymentForTests;
   "domain/paymentOutcomes": typeof domain_paymentOutcomes;
   "domain/paymentRefunds": typeof domain_paymentRefunds;
   "domain/service": typeof domain_service;
@@ -174,13 +185,16 @@ declare const fullApi: ApiFromModules<{
   "effects/stripe/vocabulary": typeof effects_stripe_vocabulary;
   "effects/stripeAccounts": typeof effects_stripeAccounts;
   http: typeof http;
+  "operator/deliveries": typeof operator_deliveries;
   "operator/organizations": typeof operator_organizations;
   "pipeline/commandMutation": typeof pipeline_commandMutation;
+  "pipeline/deliveries": typeof pipeline_deliveries;
   "pipeline/effects": typeof pipeline_effects;
   "pipeline/fingerprint": typeof pipeline_fingerprint;
   "pipeline/invitationToken": typeof pipeline_invitationToken;
   "pipeline/ledger": typeof pipeline_ledger;
   "pipeline/operatorCommand": typeof pipeline_operatorCommand;
+  "pipeline/parked": typeof pipeline_parked;
   "pipeline/outcome": typeof pipeline_outcome;
   "pipeline/paymentAlerts": typeof pipeline_paymentAlerts;
   "pipeline/project": typeof pipeline_project;
@@ -192,6 +206,7 @@ declare const fullApi: ApiFromModules<{
   "projections/auditLog": typeof projections_auditLog;
   "projections/auditLogPayments": typeof projections_auditLogPayments;
   "projections/bookings": typeof projections_bookings;
+  "projections/deliveries": typeof projections_deliveries;
   "projections/invitations": typeof projections_invitations;
   "projections/ledger": typeof projections_ledger;
   "projections/ledgerReader": typeof projections_ledgerReader;
@@ -207,13 +222,16 @@ declare const fullApi: ApiFromModules<{
   "projections/services": typeof projections_services;
   "projections/stripeAccount": typeof projections_stripeAccount;
   "projections/unassignedOr": typeof projections_unassignedOr;
+  "vault/rawDeliveries": typeof vault_rawDeliveries;
   "vault/seal": typeof vault_seal;
+  "webhooks/stripe": typeof webhooks_stripe;
   "workers/cascade": typeof workers_cascade;
   "workers/closing": typeof workers_closing;
   "workers/integrity": typeof workers_integrity;
   "workers/ledgerCheck": typeof workers_ledgerCheck;
   "workers/orphans": typeof workers_orphans;
   "workers/outbox": typeof workers_outbox;
+  "workers/rawDeliveries": typeof workers_rawDeliveries;
 }>;
 
 /**

@@ -191,6 +191,11 @@ export const POLICY = {
     roles: { ...OWNER, auditor: "always" },
     ...ALWAYS_EXPORTED,
   },
+  "projections/deliveries:list": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
   "projections/ledger:head": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },

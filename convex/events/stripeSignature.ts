@@ -22,17 +22,22 @@ export type SignatureCheck =
 
 type ParsedHeader = { seconds: string; signatures: string[] };
 
-/** The header's time and its `v1` signatures; null when it has another form. Other schemes are passed over. */
-export function parseSignatureHeader(header: string): ParsedHeader | null {
-  if (header.length > HEADER_CHARACTERS_MAX) return null;
+/** The values by name, in their order; null when an element is not `name=value`. */
+function elementsOf(header: string): Map<string, string[]> | null {
   const values = new Map<string, string[]>();
   for (const element of header.split(",")) {
     const [, name, value = ""] = ELEMENT.exec(element) ?? [];
     if (name === undefined) return null;
     values.set(name, [...(values.get(name) ?? []), value]);
   }
-  const [seconds = "", ...repeated] = values.get("t") ?? [];
-  const signatures = values.get("v1") ?? [];
+  return values;
+}
+
+/** The header's time and its `v1` signatures; null when it has another form. Other schemes are passed over. */
+export function parseSignatureHeader(header: string): ParsedHeader | null {
+  const values = header.length > HEADER_CHARACTERS_MAX ? null : elementsOf(header);
+  const [seconds = "", ...repeated] = values?.get("t") ?? [];
+  const signatures = values?.get("v1") ?? [];
   if (!SECONDS.test(seconds) || repeated.length > 0) return null;
   return signatures.length === 0 || signatures.length > SIGNATURES_MAX ? null : { seconds, signatures };
 }

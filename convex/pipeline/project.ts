@@ -5,6 +5,7 @@ import { followChange } from "../access/securityLog.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import type { MutationCtx } from "../_generated/server.js";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { followParked } from "./parked.ts";
 import { PROJECTIONS } from "../projections/registry.ts";
 import { followPayment } from "./paymentAlerts.ts";
 
@@ -21,5 +22,6 @@ export async function project(
     await followEvent(ctx, event);
     await followClosing(ctx, event);
     await followChange(ctx, event);
+    await followParked(ctx, event);
   }
 }

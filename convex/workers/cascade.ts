@@ -7,6 +7,7 @@ import type { MutationCtx } from "../_generated/server.js";
 import { FORGET_IN_DIRECTORY } from "../access/directory.ts";
 import { forgetOrganizationLimit } from "../access/limits.ts";
 import { tenantWriter, type TenantIndex, type TenantTable, type TenantWriter } from "../access/tenantDb.ts";
+import { removeBodiesOf } from "../vault/rawDeliveries.ts";
 import { removeReceipts } from "./ledgerCheck.ts";
 
 /** Most rows that one step removes. */
@@ -51,6 +52,8 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["bookings", rowsOf("bookings", "by_orgId_and_bookingId")],
   ["services", rowsOf("services", "by_orgId_and_serviceId")],
   ["auditLog", rowsOf("auditLog", "by_orgId_and_seq")],
+  ["deliveries", rowsOf("deliveries", "by_orgId_and_deliveryId_and_bodySha256")],
+  ["rawDeliveries", removeBodiesOf],
   ["securityLog", rowsOf("securityLog", "by_orgId_and_at")],
   ["outbox", rowsOf("outbox", "by_orgId_and_outboxId")],
   ["alerts", rowsOf("alerts", "by_orgId_and_at")],

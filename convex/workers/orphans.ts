@@ -146,6 +146,8 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
     ...ofOrg,
     references: async (ctx, { orgId, seq }) => (seq <= (await headSeq(ctx, orgId)) ? null : "no event"),
   },
+  deliveries: ofOrg,
+  rawDeliveries: { orgOf: ({ orgId }) => orgId ?? null },
   integrityFreezes: ofOrg,
   verifiedHeads: ofOrg,
   closedOrganizations: {
