@@ -18,6 +18,8 @@ const developmentSecrets = z.strictObject({
   DAYBOOK_FINGERPRINT_KEY: z.string(),
   DAYBOOK_SEALING_KEYS: z.string(),
   DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.string(),
+  /** What callers of the simulator show; no key of Stripe's. */
+  simulatorKey: z.string(),
   DAYBOOK_ADMIN_KEY: z.string(),
   /** Private key (ES256) of the development identity provider. */
   signingKey: z.strictObject({
@@ -35,6 +37,7 @@ export type DevelopmentSecrets = z.output<typeof developmentSecrets>;
 const LATER = {
   DAYBOOK_SEALING_KEYS: z.exactOptional(z.string()),
   DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.exactOptional(z.string()),
+  simulatorKey: z.exactOptional(z.string()),
 };
 const storedSecrets = developmentSecrets.extend(LATER);
 
@@ -64,6 +67,7 @@ function makeLaterSecrets(): Pick<DevelopmentSecrets, keyof typeof LATER> {
   return {
     DAYBOOK_SEALING_KEYS: `dev1:${randomBytes(32).toString("hex")}`,
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${randomBytes(32).toString("hex")}`,
+    simulatorKey: `sk_test_${randomBytes(24).toString("hex")}`,
   };
 }
 

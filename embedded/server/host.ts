@@ -36,6 +36,7 @@ import { observedEngine } from "./observedEngine.ts";
 import { isLoopbackAddress } from "./loopback.ts";
 import { corsHeaders, preflight } from "./origins.ts";
 import { SourceLimit } from "./sourceLimit.ts";
+import { startSimulator, type Simulator } from "./stripeSimulator.ts";
 import { answerSite, type SiteParts } from "./site.ts";
 import { SyncServer } from "./syncServer.ts";
 
@@ -54,6 +55,8 @@ export type Host = {
   adminKey: string | null;
   /** Only in development: POST {"user", "orgId"?} to `<developmentIssuer>/token` for a token. */
   developmentIssuer?: string;
+  /** Only in development without a key of Stripe's: the page of the stand-in for it. */
+  simulatorUrl?: string;
   /** Resolves when the engine can't go on: every request is refused from then on, and the process must end. */
   failed: Promise<Error>;
   /** Resolves when everything acknowledged is on disk and the ports are free. Safe to call twice. */
@@ -72,15 +75,18 @@ export async function startHost(
   const secrets =
     config.environment === "development" ? await loadDevelopmentSecrets(config.dataDir) : undefined;
   const adminKey = config.adminKey ?? secrets?.DAYBOOK_ADMIN_KEY;
-  const environment = { ...generatedVariables(secrets), ...config.functionVariables };
-  const watch = watchOf(config, secretValues(environment, adminKey), options.writeLog);
+  const configured = { ...generatedVariables(secrets), ...config.functionVariables };
+  const watch = watchOf(config, secretValues(configured, adminKey), options.writeLog);
   const { log } = watch;
 
   const failure = Promise.withResolvers<Error>();
   const ports = await openPorts(config, watch);
   const portsOpenAtMs = performance.now();
   let engine: Engine | undefined;
+  let simulator: Simulator | undefined;
   try {
+    simulator = await startSimulator(config, urlOf(ports.site), secrets);
+    const environment = { ...configured, ...simulator?.variables };
     const development = secrets === undefined ? undefined : developmentProvider(config, ports.api, secrets);
     const operator = new Operator(environment);
     const opened = await SupervisedEngine.open({
@@ -102,7 +108,7 @@ export async function startHost(
     const callers = new Callers({ authenticator, ...watch });
     const failed = failure.promise;
     const parts = { config, ports, engine, authenticator, callers, development, operator, adminKey, failed };
-    const host = serve({ ...parts, ...watch });
+    const host = serve({ ...parts, ...watch, simulator });
     log({
       level: "debug",
       component: "host",
@@ -114,6 +120,7 @@ export async function startHost(
   } catch (error) {
     await closePorts(ports, 0);
     await engine?.close();
+    await simulator?.close();
     throw error;
   }
 }
@@ -158,7 +165,7 @@ function engineLog(log: Log): EngineOptions["log"] {
 
 function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<string, string> {
   if (secrets === undefined) return {};
-  const { DAYBOOK_ADMIN_KEY: _adminKey, signingKey: _signingKey, ...variables } = secrets;
+  const { DAYBOOK_ADMIN_KEY: _admin, signingKey: _signing, simulatorKey: _simulator, ...variables } = secrets;
   return variables;
 }
 
@@ -266,12 +273,13 @@ type HostParts = Watch & {
   callers: Callers;
   development: DevelopmentProvider | undefined;
   operator: Operator;
+  simulator: Simulator | undefined;
   adminKey: string | undefined;
   failed: Promise<Error>;
 };
 
 function serve(parts: HostParts): Host {
-  const { config, ports, engine, authenticator, development, metrics, connections } = parts;
+  const { config, ports, engine, authenticator, development, metrics, connections, simulator } = parts;
   const presentation = { exposeLogs: config.environment === "development" };
   const onTransition = (): void => {
     metrics.transitionSent();
@@ -307,11 +315,12 @@ function serve(parts: HostParts): Host {
     adminKey: parts.adminKey ?? null,
     failed: parts.failed,
     ...(development === undefined ? {} : { developmentIssuer: development.issuer }),
+    ...(simulator === undefined ? {} : { simulatorUrl: simulator.pageUrl }),
     stop: () => (stopped ??= shutDown(parts, sync)),
   };
 }
 
-async function shutDown({ ports, engine, operator }: HostParts, sync: SyncServer): Promise<void> {
+async function shutDown({ ports, engine, operator, simulator }: HostParts, sync: SyncServer): Promise<void> {
   operator.close();
   const closing = closePorts(ports, GRACE_MS);
   const grace = new AbortController();
@@ -326,6 +335,7 @@ async function shutDown({ ports, engine, operator }: HostParts, sync: SyncServer
   sync.terminate();
   await closing;
   await engine.close();
+  await simulator?.close();
 }
 
 function answerApiPort(parts: HostParts, site: SiteParts, presentation: { exposeLogs: boolean }): Handler {
