@@ -293,6 +293,10 @@ describe("the ledger component", () => {
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
         ...["issuer", "providerOrgId", "headSeq", "headHash"],
+        // Payments: ids of ours and of the provider's, amounts, and codes of closed or the provider's own lists.
+        ...["bookingId", "refundId", "linkId", "account", "paymentIntentId", "checkoutSessionId"],
+        ...["providerRefundId", "disputeId", "amountMinor", "depositMinor", "purpose", "method"],
+        ...["livemode", "needsApproval", "occurredAt", "code", "status", "returnPath"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(
