@@ -9,7 +9,7 @@ import { afterAll, expect, test, vi } from "vitest";
 import { api, components, internal } from "../convex/_generated/api.js";
 import { readLedger } from "../tests/contract/ledger.ts";
 import { created, requestPayment, type OpenPayment, type PaymentBackend } from "../tests/support/payments.ts";
-import { eventually, foundOrganization } from "../tests/support/scene.ts";
+import { eventually } from "../tests/support/scene.ts";
 import {
   eventOf,
   headerFor,
@@ -167,12 +167,15 @@ function eventsOf(facts: readonly Fact[], intentId: string): StripeEvent[] {
   });
 }
 
-const backend = openTestBackend();
+// Each interleaving has a deployment of its own.
+let backend = openTestBackend();
 type Ctx = { runMutation(ref: unknown, args: unknown): Promise<unknown> };
-const t = backend.t as unknown as { mutation(run: (ctx: Ctx) => Promise<unknown>): Promise<unknown> };
+type Transactions = { mutation(run: (ctx: Ctx) => Promise<unknown>): Promise<unknown> };
 
 const on: PaymentBackend = {
-  backend,
+  get backend() {
+    return backend;
+  },
   post: async (body, header) => {
     const headers = header === null ? {} : { "stripe-signature": header };
     const response = await backend.t.fetch("/webhooks/stripe", { method: "POST", headers, body });
@@ -187,7 +190,8 @@ class Crash extends Error {}
 async function crash(body: string, header: string, where: "record" | "append"): Promise<void> {
   const bytes = new Uint8Array(new TextEncoder().encode(body)).buffer;
   const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
-  const failing = t.mutation(async (ctx) => {
+  const transactions = backend.t as unknown as Transactions;
+  const failing = transactions.mutation(async (ctx) => {
     if (where === "record")
       await ctx.runMutation(components.events.deliveries.receive, { header, body: bytes });
     else await ctx.runMutation(internal.webhooks.stripe.take, { header, body: bytes, sealed });
@@ -224,8 +228,8 @@ async function stateOf({ owner, paymentId }: OpenPayment): Promise<Omit<Expected
 const tally = { interleavings: 0, deliveries: 0, crashes: 0, refused: 0 };
 
 async function play({ facts, arrivals, createdAt }: Run): Promise<void> {
-  // A new organisation each time, because a clock of a second lets one make few payments.
-  const asked = await requestPayment(on, await foundOrganization(backend));
+  backend = openTestBackend();
+  const asked = await requestPayment(on);
   const events = eventsOf(facts, asked.intentId);
   for (const [position, arrival] of arrivals.entries()) {
     if (position === createdAt) await created(on, asked);

@@ -172,7 +172,7 @@ export function authenticityContract(open: Open): void {
         ".5",
         "NaN",
         '{"a":1 "b":2}',
-        `${"[".repeat(1e4)}`,
+        "[".repeat(1e4),
       ],
       good.replace("{", '{"livemode":true,'),
       good.replace('"livemode":false', '"livemode":false,"livemode":false'),
