@@ -169,7 +169,7 @@ export default defineSchema({
     tokenHash: v.string(),
     keyId: v.string(),
     expiresAt: v.number(),
-    status: v.union(v.literal("open"), v.literal("accepted")),
+    status: v.union(v.literal("open"), v.literal("accepted"), v.literal("revoked")),
     ...provenance,
   })
     .index("by_orgId_and_invitationId", ["orgId", "invitationId"])

@@ -1,7 +1,8 @@
 /** The event types of the format, with the stream, the versions and the sources of each. The server's catalogue covers exactly these. */
 import type { SourceLabel } from "./event.ts";
 
-export type StreamKind = "organization" | "invitation" | "member" | "service" | "booking" | "export";
+export type StreamKind =
+  "organization" | "invitation" | "member" | "service" | "booking" | "export" | "reading";
 
 export interface EventTypeRule {
   /** The part of the stream's name before the slash. */
@@ -24,6 +25,7 @@ export const EVENT_TYPES = {
   },
   "invitation.created": { stream: "invitation", versions: [1], sources: ["command"] },
   "invitation.accepted": { stream: "invitation", versions: [1], sources: ["command"] },
+  "invitation.revoked": { stream: "invitation", versions: [1], sources: ["command"] },
   "member.joined": { stream: "member", versions: [1], sources: ["command"] },
   "member.roleChanged": { stream: "member", versions: [1], sources: ["command"] },
   "member.removed": { stream: "member", versions: [1], sources: ["command"] },
@@ -42,6 +44,7 @@ export const EVENT_TYPES = {
   "booking.noShowMarked": { stream: "booking", versions: [1], sources: ["command"] },
   "booking.cancelled": { stream: "booking", versions: [1], sources: ["command"] },
   "export.begun": { stream: "export", versions: [1], sources: ["command"] },
+  "reading.begun": { stream: "reading", versions: [1], sources: ["command"] },
 } as const satisfies Readonly<Record<string, EventTypeRule>>;
 
 export type EventType = keyof typeof EVENT_TYPES;
@@ -59,4 +62,5 @@ export const STREAM_ID_PREFIX = {
   service: "svc",
   booking: "bkg",
   export: "exp",
+  reading: "rdg",
 } as const satisfies Readonly<Record<StreamKind, string>>;

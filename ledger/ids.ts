@@ -13,6 +13,7 @@ export type InvitationId = string & Branded<"invitation">;
 export type ServiceId = string & Branded<"service">;
 export type BookingId = string & Branded<"booking">;
 export type ExportId = string & Branded<"export">;
+export type ReadingId = string & Branded<"reading">;
 
 export interface IdByPrefix {
   readonly org: OrgId;
@@ -22,6 +23,7 @@ export interface IdByPrefix {
   readonly svc: ServiceId;
   readonly bkg: BookingId;
   readonly exp: ExportId;
+  readonly rdg: ReadingId;
 }
 
 export type IdPrefix = keyof IdByPrefix;
@@ -40,6 +42,7 @@ const PATTERNS: Readonly<Record<IdPrefix, RegExp>> = {
   svc: idPattern("svc"),
   bkg: idPattern("bkg"),
   exp: idPattern("exp"),
+  rdg: idPattern("rdg"),
 };
 
 /** The pattern of an id with this prefix. The whole text must match. */

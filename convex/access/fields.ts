@@ -44,6 +44,8 @@ export const orgId = id("org");
 export const userId = id("usr");
 export const serviceId = id("svc");
 export const bookingId = id("bkg");
+export const invitationId = id("inv");
+export const readingId = id("rdg");
 /** An identity provider's own id of an organisation. */
 export const providerOrgId = z.string().regex(/^[!-~]{1,128}$/, "Must be a provider's organisation id.");
 export const role = z.enum(ROLES);
@@ -70,6 +72,8 @@ function integer(min: number, max: number): z.ZodType<number> {
 export const durationMinutes = integer(1, DURATION_MINUTES_MAX);
 export const priceMinor = integer(0, PRICE_MINOR_MAX);
 export const startsAt = integer(0, TIME_MS_MAX);
+/** A place in the ledger. */
+export const sequence = integer(1, Number.MAX_SAFE_INTEGER);
 export const expectedVersion = integer(0, Number.MAX_SAFE_INTEGER).optional();
 
 /** An ISO 4217 code. */

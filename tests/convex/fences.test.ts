@@ -292,7 +292,7 @@ describe("the ledger component", () => {
         ...["userId", "serviceId", "invitationId", "assigneeId", "previousAssigneeId"],
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
-        ...["issuer", "providerOrgId", "headSeq", "headHash"],
+        ...["issuer", "providerOrgId", "headSeq", "headHash", "fromSeq", "toSeq"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(

@@ -17,6 +17,7 @@ import type * as catalogue_fields from "../catalogue/fields.js";
 import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
+import type * as catalogue_reading from "../catalogue/reading.js";
 import type * as catalogue_service from "../catalogue/service.js";
 import type * as check from "../check.js";
 import type * as read from "../read.js";
@@ -40,6 +41,7 @@ const fullApi: ApiFromModules<{
   "catalogue/invitation": typeof catalogue_invitation;
   "catalogue/member": typeof catalogue_member;
   "catalogue/organization": typeof catalogue_organization;
+  "catalogue/reading": typeof catalogue_reading;
   "catalogue/service": typeof catalogue_service;
   check: typeof check;
   read: typeof read;

@@ -11,6 +11,7 @@ import { exportEvents } from "./export.ts";
 import { invitationEvents } from "./invitation.ts";
 import { memberEvents } from "./member.ts";
 import { organizationEvents } from "./organization.ts";
+import { readingEvents } from "./reading.ts";
 import { serviceEvents } from "./service.ts";
 
 export const CATALOGUE = {
@@ -20,6 +21,7 @@ export const CATALOGUE = {
   ...serviceEvents,
   ...bookingEvents,
   ...exportEvents,
+  ...readingEvents,
 } satisfies Record<EventType, EventDefinition>;
 
 /** Payload of an event type in its newest version. */

@@ -64,6 +64,7 @@ const SAMPLES: Record<EventType, object> = {
   "organization.providerLinked": { issuer: "https://identity.test", providerOrgId: "org_2aBcD" },
   "organization.providerUnlinked": { issuer: "https://identity.test", providerOrgId: "org_2aBcD" },
   "invitation.created": { role: "staff", tokenHash: "ab".repeat(32), keyId: "k1", expiresAt: 1 },
+  "invitation.revoked": {},
   "invitation.accepted": { userId: `usr_${ULID}` },
   "member.joined": { userId: `usr_${ULID}`, role: "staff", invitationId: `inv_${ULID}` },
   "member.roleChanged": { role: "manager", previousRole: "staff" },
@@ -82,6 +83,7 @@ const SAMPLES: Record<EventType, object> = {
   "booking.completed": {},
   "booking.noShowMarked": {},
   "booking.cancelled": { reason: "weather" },
+  "reading.begun": { fromSeq: 1, toSeq: 2 },
   "export.begun": { headSeq: 1, headHash: "0".repeat(64) },
 };
 
