@@ -262,6 +262,8 @@ export default defineSchema({
     /** From when on workers/closing removes what is derived; until then owners and auditors read. */
     removeAfter: v.number(),
     removedAt: v.union(v.number(), v.null()),
+    /** Which operator did not wait for that, and when. */
+    broughtForward: v.optional(v.object({ at: v.number(), operator: v.string() })),
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),

@@ -16,6 +16,7 @@ import type * as access_errors from "../access/errors.js";
 import type * as access_fields from "../access/fields.js";
 import type * as access_lifecycle from "../access/lifecycle.js";
 import type * as access_limits from "../access/limits.js";
+import type * as access_operators from "../access/operators.js";
 import type * as access_outboundUrl from "../access/outboundUrl.js";
 import type * as access_outbox from "../access/outbox.js";
 import type * as access_policy from "../access/policy.js";
@@ -94,6 +95,7 @@ declare const fullApi: ApiFromModules<{
   "access/fields": typeof access_fields;
   "access/lifecycle": typeof access_lifecycle;
   "access/limits": typeof access_limits;
+  "access/operators": typeof access_operators;
   "access/outboundUrl": typeof access_outboundUrl;
   "access/outbox": typeof access_outbox;
   "access/policy": typeof access_policy;
