@@ -258,7 +258,7 @@ export default defineSchema({
     tokenHash: v.string(),
     keyId: v.string(),
     expiresAt: v.number(),
-    status: v.union(v.literal("open"), v.literal("accepted")),
+    status: v.union(v.literal("open"), v.literal("accepted"), v.literal("revoked")),
     ...provenance,
   })
     .index("by_orgId_and_invitationId", ["orgId", "invitationId"])
@@ -397,6 +397,8 @@ export default defineSchema({
     /** From when on workers/closing removes what is derived; until then owners and auditors read. */
     removeAfter: v.number(),
     removedAt: v.union(v.number(), v.null()),
+    /** Which operator did not wait for that, and when. */
+    broughtForward: v.optional(v.object({ at: v.number(), operator: v.string() })),
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),

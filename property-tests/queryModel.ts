@@ -1,7 +1,7 @@
 /** What every public query must answer, from the model's view of the organisation. */
 import { badFields } from "./argumentModel.ts";
 import type { BookingRow, OrganizationRow, View } from "./fold.ts";
-import { isStopped, permissionOf, type Permission, type Role } from "./policyModel.ts";
+import { isStopped, permissionOf, stopCode, type Permission, type Role } from "./policyModel.ts";
 import { isHeldBy, isSignedIn, memberOf, type Member } from "./predict.ts";
 import { holdOf, userOf, type Call, type Organization, type World } from "./world.ts";
 
@@ -41,7 +41,8 @@ function eventsAnswer(total: number, { afterSeq = 0, limit = 50 }: Call["args"])
 }
 
 function currentRow(organization: Organization, role: Role): object {
-  const status = holdOf(organization) === undefined ? "active" : "frozen";
+  const hold = holdOf(organization);
+  const status = hold === undefined ? "active" : hold === "closed" ? hold : "frozen";
   return { ...organization.view.organization, status, role };
 }
 
@@ -77,6 +78,12 @@ function memberAnswer(name: string, member: Member, permission: Permission, args
       const rows = view.auditLog.filter((row) => (args["category"] ?? row.category) === row.category);
       return { kind: "rows", rows, order: { by: "seq", direction: -1 } };
     }
+    case "projections/auditLog:range": {
+      const reading = view.readings.get(String(args["readingId"]));
+      if (reading?.userId !== member.userId) return refusal("NOT_FOUND");
+      const rows = view.auditLog.filter(({ seq }) => seq >= reading.fromSeq && seq <= reading.toSeq);
+      return { kind: "rows", rows, order: { by: "seq", direction: 1 } };
+    }
     case "projections/ledger:head":
       return { kind: "head", seq: events.length };
     case "projections/ledger:events":
@@ -97,7 +104,8 @@ export function answerOf(world: World, call: Call): Answer {
   }
   const member = memberOf(world, call);
   if (typeof member === "string") return refusal(member);
-  if (isStopped(name, member.role, holdOf(member.organization))) return refusal("ORG_FROZEN");
+  const hold = holdOf(member.organization);
+  if (isStopped(name, member.role, hold)) return refusal(stopCode(hold));
   const permission = permissionOf(name, member.role);
   if (permission === "no") return refusal("FORBIDDEN");
   const wrong = badFields(name, call.args);

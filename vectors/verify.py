@@ -203,11 +203,12 @@ def is_event(value):
 
 VERBS = {
     "organization/org_": "created renamed frozen unfrozen closed providerLinked providerUnlinked",
-    "invitation/inv_": "created accepted",
+    "invitation/inv_": "created accepted revoked",
     "member/usr_": "joined roleChanged removed suspended reinstated sessionsRevoked",
     "service/svc_": "defined retired",
     "booking/bkg_": "requested confirmed rescheduled assigned unassigned started completed noShowMarked cancelled",
     "export/exp_": "begun",
+    "reading/rdg_": "begun",
 }
 STREAM_OF = {f"{start.split('/')[0]}.{verb}": start for start, verbs in VERBS.items() for verb in verbs.split()}
 # Types that an operator may write too.

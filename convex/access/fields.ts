@@ -47,6 +47,8 @@ export const serviceId = id("svc");
 export const bookingId = id("bkg");
 export const paymentId = id("pay");
 export const refundId = id("rfd");
+export const invitationId = id("inv");
+export const readingId = id("rdg");
 /** An identity provider's own id of an organisation. */
 export const providerOrgId = z.string().regex(/^[!-~]{1,128}$/, "Must be a provider's organisation id.");
 export const role = z.enum(ROLES);
@@ -85,6 +87,8 @@ export const depositMinor = integer(1, PRICE_MINOR_MAX);
 /** An amount of money that is not nothing. */
 export const amountMinor = integer(1, PRICE_MINOR_MAX);
 export const startsAt = integer(0, TIME_MS_MAX);
+/** A place in the ledger. */
+export const sequence = integer(1, Number.MAX_SAFE_INTEGER);
 export const expectedVersion = integer(0, Number.MAX_SAFE_INTEGER).optional();
 
 /** An ISO 4217 code. */

@@ -48,21 +48,27 @@ describe("a role in a row", () => {
     expect(outcome(() => conditionFor("commands/organizations:create", "owner"))).toBe("FORBIDDEN");
   });
 
-  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export", () => {
+  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export or a reading", () => {
     const open = Object.entries(POLICY).filter(([, row]) => "whenFrozen" in row);
     const reads = [
       "projections/organizations:current",
       "projections/auditLog:list",
+      "projections/auditLog:range",
       "projections/securityLog:list",
       "projections/alerts:list",
       "projections/ledger:head",
       "projections/ledger:events",
     ];
-    const writes = ["commands/organizations:unfreeze", "commands/ledger:beginExport"];
+    const writes = [
+      "commands/organizations:unfreeze",
+      "commands/ledger:beginExport",
+      "commands/auditLog:beginReading",
+    ];
     expect(open.map(([name]) => name)).toEqual([...writes, ...reads]);
-    const [unfreeze, beginExport, ...readers] = open.map(([, row]) => row);
+    const [unfreeze, beginExport, beginReading, ...readers] = open.map(([, row]) => row);
     expect(unfreeze).toMatchObject({ whenFrozen: ["owner"], frozenBy: ["owner"] });
     expect(beginExport).toMatchObject({ frozenBy: ["owner", "operator"] });
+    expect(beginReading).toMatchObject({ frozenBy: ["owner", "operator"] });
     for (const row of readers) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
     const closed = Object.entries(POLICY).filter(([, row]) => "whenClosed" in row);
     expect(closed.map(([name]) => name)).toEqual(reads);

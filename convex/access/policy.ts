@@ -78,6 +78,7 @@ const EVERY_ROLE_BUT_AUDITOR = {
   guest: "always",
 } as const;
 const EVERY_ROLE = { ...EVERY_ROLE_BUT_AUDITOR, auditor: "always" } as const;
+const AUDIT_LOG_READERS = { ...MANAGERS, auditor: "always" } as const;
 const EXPORTERS = ["owner", "auditor"] as const;
 /** Owners and auditors read and export a frozen organisation, and a closed one while its rows are there. */
 const ALWAYS_EXPORTED = { whenFrozen: EXPORTERS, whenClosed: EXPORTERS } as const;
@@ -114,6 +115,7 @@ export const POLICY = {
     roles: RANKED,
     stepUp: STEP_UP_FOR_HIGH_ROLES,
   },
+  "commands/members:revokeInvitation": { level: "member", roles: RANKED },
   "commands/members:changeRole": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:remove": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:suspend": { level: "member", roles: RANKED },
@@ -160,6 +162,13 @@ export const POLICY = {
     frozenBy: ["owner", "operator"],
   },
 
+  "commands/auditLog:beginReading": {
+    level: "member",
+    roles: AUDIT_LOG_READERS,
+    whenFrozen: EXPORTERS,
+    frozenBy: ["owner", "operator"],
+  },
+
   "projections/organizations:current": {
     level: "member",
     roles: EVERY_ROLE,
@@ -178,7 +187,13 @@ export const POLICY = {
   "projections/stripeAccount:current": { level: "member", roles: MANAGERS },
   "projections/auditLog:list": {
     level: "member",
-    roles: { ...MANAGERS, auditor: "always" },
+    roles: AUDIT_LOG_READERS,
+    ...ALWAYS_EXPORTED,
+  },
+  // Of those, to whoever began the reading.
+  "projections/auditLog:range": {
+    level: "member",
+    roles: AUDIT_LOG_READERS,
     ...ALWAYS_EXPORTED,
   },
   "projections/securityLog:list": {

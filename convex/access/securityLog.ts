@@ -145,6 +145,7 @@ async function alertIfUnusual(
 
 /** Events that change who may do what, or read everything; the others leave nothing in the security log. */
 const CHANGES: ReadonlySet<DomainEvent["type"]> = new Set<DomainEvent["type"]>([
+  "invitation.revoked",
   "member.joined",
   "member.roleChanged",
   "member.removed",
@@ -157,6 +158,7 @@ const CHANGES: ReadonlySet<DomainEvent["type"]> = new Set<DomainEvent["type"]>([
   "organization.providerLinked",
   "organization.providerUnlinked",
   "export.begun",
+  "reading.begun",
 ]);
 
 function functionOf({ source }: DomainEvent): string {

@@ -4,7 +4,7 @@ import { internalMutation, internalQuery, type MutationCtx } from "../_generated
 import { Refusal } from "../access/errors.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { dismissDelivery, parkedDeliveries, retakeDelivery } from "../pipeline/deliveries.ts";
-import { operatorName, parseOperator } from "../pipeline/operatorCommand.ts";
+import { operatorName, parseOperator } from "../access/operators.ts";
 import { rejectedValidator, toRejected, type Rejected } from "../access/errors.ts";
 import { openBodies, removeBodies } from "../vault/rawDeliveries.ts";
 

@@ -7,6 +7,7 @@ import { internalMutation, internalQuery } from "../_generated/server.js";
 import { organizationOfProvider } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
 import { integrityFreezeOf, liftIntegrityFreeze, organizationOf, tombstoneOf } from "../access/lifecycle.ts";
+import { operatorName, parseOperator } from "../access/operators.ts";
 import { wakeEffects } from "../access/outbox.ts";
 import { isProviderOrganizationId } from "../access/principal.ts";
 import { recordIncident } from "../access/securityLog.ts";
@@ -22,9 +23,7 @@ import {
   answerOperator,
   commitOperatorDecision,
   loadOrganization,
-  operatorName,
   operatorResponse,
-  parseOperator,
 } from "../pipeline/operatorCommand.ts";
 
 /** A reason of the closed list. Throws INVALID with those that there are. */

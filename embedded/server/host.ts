@@ -293,7 +293,12 @@ function serve(parts: HostParts): Host {
     limitedCalls: () => parts.sources.refused,
   });
   const siteUrl = urlOf(ports.site);
-  const site: SiteParts = { engine, authenticator, siteUrl: config.siteUrl ?? siteUrl };
+  const site: SiteParts = {
+    engine,
+    authenticator,
+    callers: parts.callers,
+    siteUrl: config.siteUrl ?? siteUrl,
+  };
   ports.api.serve({
     answer: answerApiPort(parts, site, presentation),
     upgrade: (request, socket, head) => {

@@ -87,6 +87,9 @@ export function everyFunction(): Call[] {
       providerOrgId: "org_2aBcD",
     }),
     command("commands/members:invite", commands.members.invite, { role: "guest" }),
+    command("commands/members:revokeInvitation", commands.members.revokeInvitation, {
+      invitationId: `inv_${NOWHERE}`,
+    }),
     command("commands/members:acceptInvitation", commands.members.acceptInvitation, {
       invitationToken: "A".repeat(43),
     }),
@@ -150,6 +153,11 @@ export function everyFunction(): Call[] {
     query("projections/payments:payerSecret", projections.payments.payerSecret, { paymentId }),
     query("projections/stripeAccount:current", projections.stripeAccount.current, {}),
     query("projections/auditLog:list", projections.auditLog.list, page),
+    query("projections/auditLog:range", projections.auditLog.range, {
+      readingId: `rdg_${NOWHERE}`,
+      ...page,
+    }),
+    command("commands/auditLog:beginReading", commands.auditLog.beginReading, { fromSeq: 1, toSeq: 1 }),
     command("commands/ledger:beginExport", commands.ledger.beginExport, {}),
     query("projections/securityLog:list", projections.securityLog.list, page),
     query("projections/alerts:list", projections.alerts.list, page),
@@ -192,6 +200,13 @@ const EVIDENCE = [
   "projections/ledger:events",
 ];
 
+/** The audit log, for managers too. */
+const AUDIT_LOG = [
+  "commands/auditLog:beginReading",
+  "projections/auditLog:list",
+  "projections/auditLog:range",
+];
+
 /** The functions that each role may not call at all, typed from the design's table. */
 const FORBIDDEN: Record<Role, readonly string[]> = {
   owner: [],
@@ -204,6 +219,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
     "commands/members:suspend",
     "commands/members:reinstate",
     "commands/members:revokeSessions",
+    "commands/members:revokeInvitation",
     "commands/services:define",
     "commands/services:retire",
     "commands/bookings:confirm",
@@ -215,7 +231,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
     "commands/payments:approveRefund",
     "commands/payments:declineRefund",
     "projections/stripeAccount:current",
-    "projections/auditLog:list",
+    ...AUDIT_LOG,
     ...EVIDENCE,
   ],
   freelancer: FUNCTION_NAMES.filter(
@@ -236,12 +252,9 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
   auditor: FUNCTION_NAMES.filter(
     (name) =>
       !SIGNED_IN.includes(name) &&
-      ![
-        "projections/organizations:current",
-        "projections/members:list",
-        "projections/auditLog:list",
-        ...EVIDENCE,
-      ].includes(name),
+      !["projections/organizations:current", "projections/members:list", ...AUDIT_LOG, ...EVIDENCE].includes(
+        name,
+      ),
   ),
 };
 

@@ -169,6 +169,32 @@ test("the removal waits for thirty days, and nothing is rebuilt after it", async
   await expect(again).rejects.toThrow("a closed organisation is not rebuilt");
 });
 
+test("R71 which operator brought a removal forward stays with the tombstone, and is in the platform's log", async () => {
+  const backend = openTestBackend(RECEIVER);
+  const { orgId, owner } = await foundOrganization(backend);
+  const { removeNow } = internal.workers.closing;
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "on-call" })).toBe(false);
+  const closing = await freshly(backend, owner, orgId);
+  committed(await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }));
+  const misnamed = backend.operator.mutation(removeNow, { orgId, operator: "Jane Doe" });
+  await expect(misnamed).rejects.toThrow();
+  const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "on-call" })).toBe(true);
+  expect(JSON.parse(String(logged.mock.calls[0]?.[0]))).toEqual({
+    security: {
+      ...{ outcome: "changed", function: "workers/closing:removeNow", code: "REMOVAL_BROUGHT_FORWARD" },
+      ...{ userId: "operator/on-call", orgId },
+    },
+  });
+  logged.mockRestore();
+  await eventually(async () => (await statusOf(backend, orgId)).status === "removed");
+  const tombstone = await backend.t.run(async (ctx) => await ctx.db.query("closedOrganizations").first());
+  expect(tombstone).toMatchObject({
+    broughtForward: { operator: "on-call", at: expect.any(Number) as number },
+  });
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "later" })).toBe(false);
+});
+
 test("an organisation whose closing is damaged is put off, and holds up no other", async () => {
   const backend = openTestBackend(RECEIVER);
   const closed: string[] = [];

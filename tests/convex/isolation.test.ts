@@ -90,10 +90,17 @@ function withValue(args: Args, [name = "", ...rest]: readonly string[], value: u
 }
 
 /** Ids of the world's organisations by prefix. */
-function idsOf({ orgId, people, serviceId, bookings, other }: World): { own: string[]; foreign: string[] } {
+function idsOf(world: World): { own: string[]; foreign: string[] } {
+  const { orgId, people, serviceId, bookings, openInvitationId, readings, other } = world;
   return {
-    own: [orgId, people.staff.userId, serviceId, bookings.requested.staff],
-    foreign: [other.orgId, other.owner.userId, other.serviceId, other.bookingId],
+    own: [
+      ...[orgId, people.staff.userId, serviceId, bookings.requested.staff],
+      ...[openInvitationId, readings.owner],
+    ],
+    foreign: [
+      ...[other.orgId, other.owner.userId, other.serviceId, other.bookingId],
+      ...[other.openInvitationId, other.readingId],
+    ],
   };
 }
 

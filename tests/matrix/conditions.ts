@@ -1,9 +1,10 @@
 /** The conditions of the matrix at their boundaries: for each, calls that are allowed and calls that are refused. */
 import { expect } from "vitest";
 import type { Role } from "../../ledger/event.ts";
+import { FIRST_PAGE } from "../support/scene.ts";
 import { play, type Variation } from "./cells.ts";
 import { REFUNDS } from "./preparations.ts";
-import { HOLDERS_OF_ALL, type Holder, type Name, type World } from "./world.ts";
+import { HOLDERS_OF_ALL, type Holder, type Name, type Reader, type World } from "./world.ts";
 import type { Column } from "./table.ts";
 
 export type Boundary = {
@@ -41,6 +42,7 @@ const FROZEN = { situation: "frozenByOwner" } as const;
 
 const ORGANIZATIONS = "commands/organizations:";
 const MEMBERS = "commands/members:";
+const RANGE = "projections/auditLog:range";
 
 const RECENT_SIGN_IN: readonly Boundary[] = [
   ...["close", "unlinkProvider", "linkProvider"].flatMap((name) =>
@@ -123,6 +125,16 @@ const RANK: readonly Boundary[] = [
       onMember("manager", {}, { role: "owner" }),
     ],
   ),
+  ...forAll(
+    ["manager"],
+    "c8",
+    `${MEMBERS}revokeInvitation`,
+    [{}],
+    [
+      { args: ({ ownersInvitations }) => ({ invitationId: ownersInvitations.manager }) },
+      { args: ({ ownersInvitations }) => ({ invitationId: ownersInvitations.auditor }) },
+    ],
+  ),
   ...["remove", "suspend", "revokeSessions"].flatMap((name) =>
     forAll(
       ["manager"],
@@ -139,6 +151,16 @@ const RANK: readonly Boundary[] = [
     [onMember("suspendedStaff")],
     [onMember("suspendedManager"), onMember("suspendedAuditor")],
   ),
+];
+
+function reading(of: Reader): Variation {
+  return { args: ({ readings }) => ({ readingId: readings[of], paginationOpts: FIRST_PAGE }) };
+}
+
+const READINGS: readonly Boundary[] = [
+  ...forAll(["owner"], "c15", RANGE, [reading("owner")], [reading("manager"), reading("auditor")]),
+  ...forAll(["manager"], "c15", RANGE, [reading("manager")], [reading("owner"), reading("auditor")]),
+  ...forAll(["auditor"], "c15", RANGE, [reading("auditor")], [reading("owner"), reading("manager")]),
 ];
 
 /** The owner of the other organisation, who is its only one. */
@@ -239,6 +261,7 @@ export const BOUNDARIES: readonly Boundary[] = [
   ...RANK,
   ...REFUND_LIMITS,
   ...OTHER_PERSON,
+  ...READINGS,
   ...LAST_OWNER,
 ];
 

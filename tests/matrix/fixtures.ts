@@ -2,7 +2,7 @@
 import type { MutationCtx } from "../../convex/_generated/server.js";
 import { linkAccount, payAndAskForRefunds, REFUNDS } from "./preparations.ts";
 import type { Column } from "./table.ts";
-import { CANARY, type Holder, type Person, type Stage, type World } from "./world.ts";
+import { CANARY, type Holder, type Person, type Reader, type Stage, type World } from "./world.ts";
 import { HOUR_MS, key } from "../support/scene.ts";
 
 export type Args = Readonly<Record<string, unknown>>;
@@ -61,6 +61,11 @@ function plain(args: Args = {}): Fixture {
   return { args: () => args };
 }
 
+/** Whose reading of the audit log a column's call is about: the caller's own where they can have one. */
+function readerOf(column: Column): Reader {
+  return column === "manager" || column === "auditor" ? column : "owner";
+}
+
 /** An hour at which nobody has a booking yet. */
 function laterHour(): number {
   return Date.now() + 96 * HOUR_MS;
@@ -87,6 +92,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     args: ({ linkedProviderOrgId }) => ({ providerOrgId: linkedProviderOrgId }),
   },
   "commands/members:invite": plain({ role: "staff" }),
+  "commands/members:revokeInvitation": {
+    takesIds: true,
+    args: ({ openInvitationId }) => ({ invitationId: openInvitationId }),
+  },
   "commands/members:changeRole": onMember(({ people }) => people.colleague, { role: "freelancer" }),
   "commands/members:remove": onMember(({ people }) => people.colleague),
   "commands/members:suspend": onMember(({ people }) => people.colleague),
@@ -125,6 +134,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   },
   "commands/stripeAccount:unlink": { ...plain(), prepare: linkAccount },
   "commands/ledger:beginExport": plain(),
+  "commands/auditLog:beginReading": plain({ fromSeq: 1, toSeq: 2 }),
   "projections/organizations:mine": plain(PAGE),
   "projections/organizations:current": plain(),
   "projections/members:list": plain(PAGE),
@@ -136,6 +146,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "projections/payments:payerSecret": onPayment(),
   "projections/stripeAccount:current": plain(),
   "projections/auditLog:list": plain(PAGE),
+  "projections/auditLog:range": {
+    takesIds: true,
+    args: ({ readings }, column) => ({ readingId: readings[readerOf(column)], ...PAGE }),
+  },
   "projections/securityLog:list": plain(PAGE),
   "projections/alerts:list": plain(PAGE),
   "projections/deliveries:list": plain(PAGE),

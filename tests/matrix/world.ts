@@ -54,6 +54,10 @@ const MEMBERS = {
 export type Name = "owner" | keyof typeof MEMBERS;
 export type Person = Pick<Actor, "userId" | "subject">;
 
+/** Who can read the audit log. */
+const READERS = ["owner", "manager", "auditor"] as const;
+export type Reader = (typeof READERS)[number];
+
 /** An organisation's own things. */
 type Things = {
   orgId: string;
@@ -61,6 +65,8 @@ type Things = {
   serviceId: string;
   bookingId: string;
   openInvitation: string;
+  openInvitationId: string;
+  readingId: string;
   linkedProviderOrgId: string;
 };
 
@@ -75,7 +81,12 @@ export type World = {
   /** The state of the link that the owner has begun. */
   linkState: string;
   openInvitation: string;
+  openInvitationId: string;
   usedInvitation: string;
+  /** Open invitations that an owner made, by the role that they give. */
+  ownersInvitations: Readonly<Record<"manager" | "auditor", string>>;
+  /** A reading of the audit log for each who may begin one. */
+  readings: Readonly<Record<Reader, string>>;
   /** A provider's organisation that means this one, and one that means none. */
   linkedProviderOrgId: string;
   unlinkedProviderOrgId: string;
@@ -95,11 +106,30 @@ async function define(client: Client): Promise<string> {
   return committed(await client.mutation(commands.services.define, args)).result.serviceId;
 }
 
-async function invitation(client: Client): Promise<string> {
-  const invited = committed(
-    await client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }),
-  );
-  return invited.result.invitationToken ?? "";
+type Invitation = { invitationId: string; invitationToken: string };
+
+async function invitation(client: Client, role: Role = "staff"): Promise<Invitation> {
+  const invited = committed(await client.mutation(commands.members.invite, { role, idempotencyKey: key() }));
+  const { invitationId, invitationToken = "" } = invited.result;
+  return { invitationId, invitationToken };
+}
+
+async function beginReading(client: Client): Promise<string> {
+  const args = { fromSeq: 1, toSeq: 2, idempotencyKey: key() };
+  return committed(await client.mutation(commands.auditLog.beginReading, args)).result.readingId;
+}
+
+async function beginReadings(
+  backend: Backend,
+  orgId: string,
+  people: Readonly<Record<Reader, Person>>,
+): Promise<World["readings"]> {
+  const begun: [Reader, string][] = [];
+  for (const reader of READERS) {
+    const client = await backend.as({ subject: people[reader].subject, orgId });
+    begun.push([reader, await beginReading(client)]);
+  }
+  return Object.fromEntries(begun) as World["readings"];
 }
 
 async function request(
@@ -178,9 +208,14 @@ async function otherOrganization(backend: Backend): Promise<Things> {
   const { orgId, owner } = await foundOrganization(backend, `${CANARY}-other`);
   const serviceId = await define(owner.client);
   const bookingId = await request(owner.client, serviceId, Date.now() + 24 * HOUR_MS, owner.userId);
-  const openInvitation = await invitation(owner.client);
-  const linkedProviderOrgId = await linkProvider(backend, owner);
-  return { orgId, owner, serviceId, bookingId, openInvitation, linkedProviderOrgId };
+  const open = await invitation(owner.client);
+  return {
+    ...{ orgId, owner, serviceId, bookingId },
+    openInvitation: open.invitationToken,
+    openInvitationId: open.invitationId,
+    readingId: await beginReading(owner.client),
+    linkedProviderOrgId: await linkProvider(backend, owner),
+  };
 }
 
 async function gather(
@@ -208,8 +243,8 @@ export async function buildWorld(
   const owner = await freshly(backend, founder, orgId);
   const people = { owner: founder, ...(await gather(backend, orgId, owner)) };
   const serviceId = await define(owner);
-  const openInvitation = await invitation(owner);
-  const usedInvitation = await invitation(owner);
+  const open = await invitation(owner);
+  const { invitationToken: usedInvitation } = await invitation(owner);
   const newcomer = await backend.as({ subject: newSubject("newcomer") });
   const accepting = { invitationToken: usedInvitation, idempotencyKey: key() };
   committed(await newcomer.mutation(commands.members.acceptInvitation, accepting));
@@ -222,8 +257,14 @@ export async function buildWorld(
     orgId,
     people,
     serviceId,
-    openInvitation,
+    openInvitation: open.invitationToken,
+    openInvitationId: open.invitationId,
     usedInvitation,
+    ownersInvitations: {
+      manager: (await invitation(owner, "manager")).invitationId,
+      auditor: (await invitation(owner, "auditor")).invitationId,
+    },
+    readings: await beginReadings(backend, orgId, people),
     linkedProviderOrgId: await linkProvider(backend, founder),
     unlinkedProviderOrgId: `org_${newSubject("unlinked")}`,
     other: await otherOrganization(backend),

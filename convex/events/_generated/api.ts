@@ -18,6 +18,7 @@ import type * as catalogue_invitation from "../catalogue/invitation.js";
 import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
 import type * as catalogue_payment from "../catalogue/payment.js";
+import type * as catalogue_reading from "../catalogue/reading.js";
 import type * as catalogue_service from "../catalogue/service.js";
 import type * as catalogue_stripeAccount from "../catalogue/stripeAccount.js";
 import type * as check from "../check.js";
@@ -53,6 +54,7 @@ const fullApi: ApiFromModules<{
   "catalogue/member": typeof catalogue_member;
   "catalogue/organization": typeof catalogue_organization;
   "catalogue/payment": typeof catalogue_payment;
+  "catalogue/reading": typeof catalogue_reading;
   "catalogue/service": typeof catalogue_service;
   "catalogue/stripeAccount": typeof catalogue_stripeAccount;
   check: typeof check;
