@@ -87,6 +87,18 @@ module.exports = {
       "jobs reach tables through the tenant-scoped database, and append nothing",
     ),
     only(
+      "log-door-publishes",
+      "^convex/log/",
+      ["^convex/log/", LEDGER],
+      "what anybody may read is what the component publishes",
+    ),
+    only(
+      "effects-write-nothing",
+      "^convex/effects/",
+      ["^convex/(effects|access)/", CATALOGUE, LEDGER],
+      "effects change state through internal functions only",
+    ),
+    only(
       "projections-read-events",
       "^convex/projections/",
       ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],

@@ -6,8 +6,7 @@
 import { v } from "convex/values";
 import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
-import { freezeForIntegrity, tombstoneOf } from "../access/lifecycle.ts";
-import { recordIncident } from "../access/securityLog.ts";
+import { freezeForDamage, isRemoved } from "../access/damage.ts";
 import { tenantReader, tenantWriter } from "../access/tenantDb.ts";
 import { checkPage, organizationAfter } from "./ledgerCheck.ts";
 
@@ -27,11 +26,6 @@ export const next = internalMutation({
   },
 });
 
-/** Of a removed organisation nothing is kept but its ledger. */
-async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
-  return typeof (await tombstoneOf(ctx, orgId))?.removedAt === "number";
-}
-
 async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; hash: string }): Promise<void> {
   const tenant = tenantWriter(ctx, orgId);
   if (await isRemoved(ctx, orgId)) return;
@@ -41,18 +35,7 @@ async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; ha
   else await tenant.replace("verifiedHeads", known, row);
 }
 
-/** Freezes an organisation for damage that was found, by this check or by an auditor. Once is enough. */
-async function freezeFor(
-  ctx: MutationCtx,
-  orgId: string,
-  damage: { seq: number; kind: string },
-  actor: string,
-): Promise<void> {
-  const detail = `sequence ${damage.seq}: ${damage.kind}`;
-  console.error(`INV-02 ${orgId} ${detail}`);
-  if ((await isRemoved(ctx, orgId)) || !(await freezeForIntegrity(ctx, orgId, damage))) return;
-  await recordIncident(ctx, { orgId, actor, function: "workers/integrity", code: "LEDGER_DAMAGED", detail });
-}
+const BY = "workers/integrity";
 
 /** Checks a page of one organisation's ledger; in a round, what comes after it is scheduled. */
 export const step = internalMutation({
@@ -67,7 +50,8 @@ export const step = internalMutation({
       await ctx.scheduler.runAfter(0, internal.workers.integrity.step, args);
       return checked.outcome;
     }
-    if (checked.outcome === "damaged") await freezeFor(ctx, orgId, checked.damage, "system/integrity");
+    if (checked.outcome === "damaged")
+      await freezeForDamage(ctx, orgId, checked.damage, { actor: "system/integrity", by: BY });
     else await keepHead(ctx, orgId, checked.at);
     if (inRound) await ctx.scheduler.runAfter(0, internal.workers.integrity.next, { after: orgId });
     return checked.outcome;
@@ -79,7 +63,7 @@ export const report = internalMutation({
   args: { orgId: v.string(), seq: v.number(), kind: v.string() },
   returns: v.null(),
   handler: async (ctx, { orgId, seq, kind }) => {
-    await freezeFor(ctx, orgId, { seq, kind }, "operator/report");
+    await freezeForDamage(ctx, orgId, { seq, kind }, { actor: "operator/report", by: BY });
     return null;
   },
 });
