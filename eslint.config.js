@@ -30,6 +30,7 @@ const WRAPPERS = [
   "convex/events/cosignatures.ts",
   "convex/events/incidents.ts",
   "convex/events/proofs.ts",
+  "convex/events/treeCheck.ts",
   "convex/http.ts",
 ];
 

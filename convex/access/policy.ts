@@ -259,6 +259,10 @@ export type Relation = {
   actorId?: string | null;
 };
 
+function requireOwn(caller: { userId: string }, { actorId }: Relation): void {
+  if (actorId !== caller.userId) throw new Refusal("NOT_FOUND");
+}
+
 /**
  * Holds a condition against the object. Throws NOT_FOUND where the caller may not know that the object exists,
  * FORBIDDEN where the members' list shows it anyway.
@@ -282,7 +286,6 @@ export function requireRelation(
       if (relation.assigneeId === caller.userId || relation.assigneeId === null) return;
       throw new Refusal("NOT_FOUND");
     case "ownEvents":
-      if (relation.actorId === caller.userId) return;
-      throw new Refusal("NOT_FOUND");
+      requireOwn(caller, relation);
   }
 }

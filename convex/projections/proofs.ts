@@ -1,9 +1,7 @@
 /** Shapes of the evidence that the ledger's queries answer, and the receipts that are made of it. */
-import type { FunctionReturnType } from "convex/server";
 import { v, type Infer } from "convex/values";
 import { hashFromHex } from "../../ledger/bytes.ts";
 import { formatAnchoredReceipt, formatReceipt } from "../../ledger/receipt.ts";
-import type { components } from "../_generated/api.js";
 
 /** A checkpoint: its note with the cosignatures that are kept, and what stands in it. `root` is 64 hex. */
 export const checkpointValidator = v.object({
@@ -24,8 +22,6 @@ export const placeValidator = v.object({
   checkpoint: checkpointValidator,
 });
 type Place = Infer<typeof placeValidator>;
-
-export type StoredPlace = NonNullable<FunctionReturnType<typeof components.events.proofs.inclusion>>;
 
 function proofOf({ index, hashes, checkpoint }: Place): {
   index: number;

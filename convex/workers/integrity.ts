@@ -8,9 +8,16 @@ import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
 import { freezeForDamage, isRemoved } from "../access/damage.ts";
 import { tenantReader, tenantWriter } from "../access/tenantDb.ts";
-import { checkPage, organizationAfter } from "./ledgerCheck.ts";
+import { checkLogPage, checkPage, organizationAfter, recordLogIncident } from "./ledgerCheck.ts";
 
-const position = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
+const BY = "workers/integrity";
+
+const position = v.object({
+  seq: v.number(),
+  hash: v.string(),
+  recordedAt: v.number(),
+  frontier: v.array(v.string()),
+});
 
 /** Begins a round, and the search for orphaned rows with it, or goes on with the organisation after one. */
 export const next = internalMutation({
@@ -20,9 +27,26 @@ export const next = internalMutation({
     if (after === undefined)
       await ctx.scheduler.runAfter(0, internal.workers.orphans.step, { inRound: true });
     const orgId = await organizationAfter(ctx, after ?? null);
-    if (orgId !== null)
-      await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });
+    if (orgId === null) await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, {});
+    else await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });
     return null;
+  },
+});
+
+/** Checks a page of the log of logs, and schedules the next. */
+export const logStep = internalMutation({
+  args: { from: v.optional(v.object({ seq: v.number(), frontier: v.array(v.string()) })) },
+  returns: v.union(v.literal("sound"), v.literal("done"), v.literal("damaged")),
+  handler: async (ctx, args) => {
+    const checked = await checkLogPage(ctx, args);
+    if (checked.outcome === "sound") {
+      await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, { from: checked.at });
+    }
+    if (checked.outcome !== "damaged") return checked.outcome;
+    const { orgId, damage } = checked;
+    if (orgId !== null) await freezeForDamage(ctx, orgId, damage, { actor: "system/integrity", by: BY });
+    else await recordLogIncident(ctx, { kind: "damaged", detail: `size ${damage.seq}: ${damage.kind}` });
+    return checked.outcome;
   },
 });
 
@@ -34,8 +58,6 @@ async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; ha
   if (known === null) await tenant.insert("verifiedHeads", row);
   else await tenant.replace("verifiedHeads", known, row);
 }
-
-const BY = "workers/integrity";
 
 /** Checks a page of one organisation's ledger; in a round, what comes after it is scheduled. */
 export const step = internalMutation({

@@ -13,6 +13,14 @@ export async function checkPage(
   return await ctx.runQuery(components.events.check.page, args);
 }
 
+/** One page of the log of logs, held against itself and against the organisations' checkpoints. */
+export async function checkLogPage(
+  ctx: Pick<MutationCtx, "runQuery">,
+  args: FunctionArgs<typeof components.events.treeCheck.logPage>,
+): Promise<FunctionReturnType<typeof components.events.treeCheck.logPage>> {
+  return await ctx.runQuery(components.events.treeCheck.logPage, args);
+}
+
 /** The organisation that comes after another one; null after the last. */
 export async function organizationAfter(
   ctx: Pick<MutationCtx, "runQuery">,

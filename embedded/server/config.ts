@@ -230,10 +230,16 @@ function crossCheck(host: AcceptedVariables): EnvironmentProblem[] {
   if (origins?.some((origin) => !isSecureOrLoopback(origin)) === true) {
     refuse("DAYBOOK_ALLOWED_ORIGINS", "must be https origins in production");
   }
-  if (host.DAYBOOK_ENV === "production" && / http:/i.test(host.DAYBOOK_WITNESSES ?? "")) {
-    refuse("DAYBOOK_WITNESSES", "must have https URLs in production");
-  }
+  checkWitnesses(host, refuse);
   return problems;
+}
+
+function checkWitnesses(
+  { DAYBOOK_ENV: environment, DAYBOOK_WITNESSES: witnesses = "" }: AcceptedVariables,
+  refuse: (variable: string, problem: string) => void,
+): void {
+  if (environment !== "production" || !/ http:/i.test(witnesses)) return;
+  refuse("DAYBOOK_WITNESSES", "must have https URLs in production");
 }
 
 function checkIssuer(host: AcceptedVariables, refuse: (variable: string, problem: string) => void): void {

@@ -30,6 +30,7 @@ import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
 import type * as signing from "../signing.js";
 import type * as tree from "../tree.js";
+import type * as treeCheck from "../treeCheck.js";
 import type * as trees from "../trees.js";
 
 import type {
@@ -62,6 +63,7 @@ const fullApi: ApiFromModules<{
   row: typeof row;
   signing: typeof signing;
   tree: typeof tree;
+  treeCheck: typeof treeCheck;
   trees: typeof trees;
 }> = anyApi as any;
 

@@ -73,16 +73,31 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           orgId: string;
-          from?: { seq: number; hash: string; recordedAt: number };
+          from?: {
+            seq: number;
+            hash: string;
+            recordedAt: number;
+            frontier: Array<string>;
+          };
           knownHead: null | { seq: number; hash: string };
         },
         | {
             outcome: "sound";
-            at: { seq: number; hash: string; recordedAt: number };
+            at: {
+              seq: number;
+              hash: string;
+              recordedAt: number;
+              frontier: Array<string>;
+            };
           }
         | {
             outcome: "done";
-            at: { seq: number; hash: string; recordedAt: number };
+            at: {
+              seq: number;
+              hash: string;
+              recordedAt: number;
+              frontier: Array<string>;
+            };
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } },
         Name
@@ -352,6 +367,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         { orgId: string },
         | { outcome: "grown"; left: number }
         | { outcome: "damaged"; damage: { seq: number; kind: string } },
+        Name
+      >;
+    };
+    treeCheck: {
+      logPage: FunctionReference<
+        "query",
+        "internal",
+        { from?: { seq: number; frontier: Array<string> } },
+        | {
+            outcome: "sound" | "done";
+            at: { seq: number; frontier: Array<string> };
+          }
+        | {
+            outcome: "damaged";
+            orgId: null | string;
+            damage: { seq: number; kind: string };
+          },
         Name
       >;
     };
