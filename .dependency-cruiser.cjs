@@ -135,6 +135,12 @@ module.exports = {
       ["^audit/", LEDGER],
       "an auditor must not run the code under audit",
     ),
+    only(
+      "simulators-know-the-wire-only",
+      "^simulators/",
+      ["^simulators/"],
+      "a stand-in that shared code with what it stands before would share its mistakes",
+    ),
     {
       name: "no-runtime-cycles",
       severity: "error",

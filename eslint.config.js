@@ -158,7 +158,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["convex/events/**", "convex/pipeline/**", "ledger/**", "embedded/**"],
+    files: ["convex/events/**", "convex/pipeline/**", "ledger/**", "embedded/**", "simulators/**"],
     ignores: ["**/*.test.ts"],
     plugins: { jsdoc },
     rules: {
