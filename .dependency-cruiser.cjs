@@ -137,9 +137,15 @@ module.exports = {
     ),
     only(
       "simulators-know-the-wire-only",
-      "^simulators/",
+      "^simulators/(?!witness/)",
       ["^simulators/"],
       "a stand-in that shared code with what it stands before would share its mistakes",
+    ),
+    only(
+      "a-witness-knows-the-format-only",
+      "^simulators/witness/",
+      ["^simulators/witness/", LEDGER],
+      "a witness runs no code of the log that it watches",
     ),
     {
       name: "no-runtime-cycles",
