@@ -1,5 +1,6 @@
 /** The command line of the benchmarks: `npm run bench -- <name>`. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { benchAppend } from "./append.ts";
 import { benchCommands } from "./commands.ts";
 import { benchHost } from "./host/benchHost.ts";
 import { benchStartup } from "./startup.ts";
@@ -40,6 +41,16 @@ program
   .action(async ({ events, file }: { events: number; file?: string }) => {
     if (file === undefined) await benchVerify(events);
     else await verifyOnly(file, events);
+  });
+
+program
+  .command("append")
+  .description("what one append costs on a long ledger, beside a short one")
+  .option("--few <n>", "events in the short ledger", whole(1), 1_000)
+  .option("--many <n>", "events in the long one", whole(1), 1_000_000)
+  .option("--appends <n>", "how many are measured of each", whole(10), 1_000)
+  .action(async (options: { few: number; many: number; appends: number }) => {
+    await benchAppend(options);
   });
 
 program
