@@ -22,6 +22,11 @@ const app = defineApp({
     DAYBOOK_STRIPE_API_URL: v.optional(v.string()),
     DAYBOOK_STRIPE_UNLINKED: v.optional(v.string()),
     DAYBOOK_RETURN_ORIGINS: v.optional(v.string()),
+    DAYBOOK_DEPLOYMENT: v.string(),
+    DAYBOOK_CHECKPOINT_KEYS: v.string(),
+    DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: v.optional(v.string()),
+    DAYBOOK_CHECKPOINT_EVENTS: v.optional(v.string()),
+    DAYBOOK_WITNESSES: v.optional(v.string()),
   },
 });
 app.use(events, {
@@ -29,6 +34,8 @@ app.use(events, {
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: app.env.DAYBOOK_STRIPE_WEBHOOK_SECRETS,
     DAYBOOK_STRIPE_TOLERANCE_SECONDS: app.env.DAYBOOK_STRIPE_TOLERANCE_SECONDS,
     DAYBOOK_STRIPE_MODE: app.env.DAYBOOK_STRIPE_MODE,
+    DAYBOOK_DEPLOYMENT: app.env.DAYBOOK_DEPLOYMENT,
+    DAYBOOK_CHECKPOINT_KEYS: app.env.DAYBOOK_CHECKPOINT_KEYS,
   },
 });
 app.use(rateLimiter);

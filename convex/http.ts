@@ -1,6 +1,7 @@
 /** DOOR: routes and status codes only. */
 import { httpRouter } from "convex/server";
 import { httpAction, type ActionCtx } from "./_generated/server.js";
+import { answerLog, refuseMethod } from "./log/door.ts";
 import { receiveStripe, type DoorAnswer } from "./webhooks/stripe.ts";
 
 const http = httpRouter();
@@ -39,6 +40,16 @@ for (const method of ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] as const) {
     path: "/webhooks/stripe",
     method,
     handler: httpAction(() => Promise.resolve(answer(405, { error: "post only" }, { allow: "POST" }))),
+  });
+}
+
+// Convex routes HEAD as GET.
+http.route({ pathPrefix: "/log/", method: "GET", handler: httpAction(answerLog) });
+for (const method of ["POST", "PUT", "PATCH", "DELETE"] as const) {
+  http.route({
+    pathPrefix: "/log/",
+    method,
+    handler: httpAction(() => Promise.resolve(refuseMethod())),
   });
 }
 

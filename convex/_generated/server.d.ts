@@ -47,6 +47,11 @@ type Env = {
   readonly DAYBOOK_STRIPE_API_URL: string | undefined;
   readonly DAYBOOK_STRIPE_UNLINKED: string | undefined;
   readonly DAYBOOK_RETURN_ORIGINS: string | undefined;
+  readonly DAYBOOK_DEPLOYMENT: string;
+  readonly DAYBOOK_CHECKPOINT_KEYS: string;
+  readonly DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: string | undefined;
+  readonly DAYBOOK_CHECKPOINT_EVENTS: string | undefined;
+  readonly DAYBOOK_WITNESSES: string | undefined;
 };
 
 /**

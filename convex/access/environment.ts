@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { stripeProblems, stripeVariables } from "./stripeVariables.ts";
 import { outboundUrlProblem } from "./outboundUrl.ts";
+import { evidenceProblems, evidenceVariables, LEDGER_VARIABLES } from "./evidenceVariables.ts";
 
 const HEX_256_BIT = /^[0-9a-f]{64}$/;
 
@@ -84,6 +85,7 @@ const variables = z.object({
   /** Where alerts are delivered, and the secret that signs them; both or none. */
   DAYBOOK_ALERT_WEBHOOK_URL: outboundUrl.optional(),
   DAYBOOK_ALERT_WEBHOOK_SECRET: webhookSecret.optional(),
+  ...evidenceVariables,
 });
 
 const environmentSchema = variables.superRefine((given, context) => {
@@ -103,7 +105,10 @@ export function sessionClaims(of: Environment): { issuedAt: string; authenticate
 }
 
 /** Names of the variables that the functions may read; the host passes these and no others. */
-export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(variables.shape);
+export const ENVIRONMENT_VARIABLES: readonly string[] = [
+  ...Object.keys(variables.shape),
+  ...LEDGER_VARIABLES,
+];
 
 export type EnvironmentProblem = { variable: string; problem: string };
 
@@ -112,13 +117,13 @@ export function parseEnvironment(
   raw: Readonly<Record<string, string | undefined>>,
 ): { ok: true; environment: Environment } | { ok: false; problems: EnvironmentProblem[] } {
   const parsed = environmentSchema.safeParse(raw);
-  const aboutStripe = stripeProblems(raw);
-  if (parsed.success && aboutStripe.length === 0) return { ok: true, environment: parsed.data };
+  const together = [...stripeProblems(raw), ...evidenceProblems(raw)];
+  if (parsed.success && together.length === 0) return { ok: true, environment: parsed.data };
   const problems = (parsed.error?.issues ?? []).map((issue) => ({
     variable: String(issue.path[0]),
     problem: raw[String(issue.path[0])] === undefined ? "is not set" : issue.message,
   }));
-  return { ok: false, problems: [...problems, ...aboutStripe] };
+  return { ok: false, problems: [...problems, ...together] };
 }
 
 let cached: Environment | undefined;

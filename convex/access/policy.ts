@@ -16,9 +16,16 @@ import { outranks } from "./roles.ts";
  * - `assigned`: the object is assigned to the caller.
  * - `assignedOrUnassigned`: the object is assigned to the caller or to nobody.
  * - `assignedWithoutPrice`: as `assigned`, and prices are left out of the answer.
+ * - `ownEvents`: the event is the caller's own: its actor.
  */
 export type Condition =
-  "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice" | "notRequester";
+  | "always"
+  | "belowOwnRank"
+  | "assigned"
+  | "assignedOrUnassigned"
+  | "assignedWithoutPrice"
+  | "notRequester"
+  | "ownEvents";
 
 /** Who holds an organisation frozen. */
 export type Hold = "owner" | "operator" | "integrity";
@@ -37,7 +44,7 @@ export type StepUp = {
 };
 
 /** Commands that are limited together, and more strictly than `command`, which every command has to itself. */
-export type LimitClass = "command" | "status" | "chat" | "payment" | "invitation";
+export type LimitClass = "command" | "status" | "chat" | "payment" | "invitation" | "checkpoint";
 
 export type PolicyRow =
   | { level: "signedIn"; limit?: LimitClass }
@@ -79,6 +86,15 @@ const EVERY_ROLE_BUT_AUDITOR = {
 } as const;
 const EVERY_ROLE = { ...EVERY_ROLE_BUT_AUDITOR, auditor: "always" } as const;
 const AUDIT_LOG_READERS = { ...MANAGERS, auditor: "always" } as const;
+/** Owners and auditors prove any event, everybody else what they did themselves. */
+const PROVERS = {
+  owner: "always",
+  manager: "ownEvents",
+  staff: "ownEvents",
+  freelancer: "ownEvents",
+  guest: "ownEvents",
+  auditor: "always",
+} as const;
 const EXPORTERS = ["owner", "auditor"] as const;
 /** Owners and auditors read and export a frozen organisation, and a closed one while its rows are there. */
 const ALWAYS_EXPORTED = { whenFrozen: EXPORTERS, whenClosed: EXPORTERS } as const;
@@ -166,6 +182,16 @@ export const POLICY = {
     level: "member",
     roles: AUDIT_LOG_READERS,
     whenFrozen: EXPORTERS,
+    // A damaged chain takes no event.
+    frozenBy: ["owner", "operator"],
+  },
+
+  "commands/ledger:requestCheckpoint": {
+    level: "member",
+    limit: "checkpoint",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+    // Nothing is signed over what may be damaged.
     frozenBy: ["owner", "operator"],
   },
 
@@ -217,6 +243,32 @@ export const POLICY = {
     ...ALWAYS_EXPORTED,
   },
   "projections/ledger:events": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:checkpoint": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:checkpoints": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:inclusionProof": { level: "member", roles: PROVERS, ...ALWAYS_EXPORTED },
+  "projections/ledger:consistencyProof": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:streamAt": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:rowDigests": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
     ...ALWAYS_EXPORTED,
@@ -283,6 +335,8 @@ export type Relation = {
   requesterId?: string;
   /** What is given back, in minor units. */
   refundMinor?: number;
+  /** Who did what the object tells of; null when no user did. */
+  actorId?: string | null;
 };
 
 /** Whether the object is assigned to the caller, or to whom else the condition allows. */
@@ -305,6 +359,8 @@ function relationProblem(
         : "FORBIDDEN";
     case "notRequester":
       return relation.requesterId === caller.userId ? "FORBIDDEN" : null;
+    case "ownEvents":
+      return relation.actorId === caller.userId ? null : "NOT_FOUND";
     case "assigned":
     case "assignedWithoutPrice":
     case "assignedOrUnassigned":

@@ -3,7 +3,7 @@
  *
  * Phases: hold what a provider is said to have said against the deliveries that were recorded (INV-04) → read the head
  * and the streams' versions → for each event complete the envelope, hold it against the catalogue (INV-03) and the
- * chain (INV-02), hash it → write events, head and receipt → use the cited delivery up.
+ * chain (INV-02), hash it → write events, nodes of the tree, head and receipt → use the cited delivery up.
  *
  * Not yet verified here: that the caller was authorised. The corridor (`convex/pipeline`) is the only caller.
  */
@@ -16,6 +16,7 @@ import { mutation, type MutationCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
 import { fence, follow, useUp } from "./fence.ts";
 import { IntegrityError } from "./row.ts";
+import { treeAfterAppend } from "./trees.ts";
 
 const newEventValidator = v.object({
   stream: v.string(),
@@ -153,8 +154,14 @@ export const append = mutation({
       entries.push({ text: sealed.text, hash: sealed.hash });
       head = { seq, hash: sealed.hash, recordedAt };
     }
-    if (stored === null) await ctx.db.insert("heads", { orgId, ...head });
-    else await ctx.db.patch("heads", stored._id, head);
+    const tree = await treeAfterAppend(
+      ctx,
+      orgId,
+      stored ?? { seq: 0 },
+      entries.map(({ hash }) => hash),
+    );
+    if (stored === null) await ctx.db.insert("heads", { orgId, ...head, ...tree });
+    else await ctx.db.patch("heads", stored._id, { ...head, ...tree });
     const positions = {
       firstSeq: head.seq - entries.length + 1,
       lastSeq: head.seq,

@@ -6,5 +6,7 @@ export default defineComponent("events", {
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: v.optional(v.string()),
     DAYBOOK_STRIPE_MODE: v.optional(v.string()),
     DAYBOOK_STRIPE_TOLERANCE_SECONDS: v.optional(v.string()),
+    DAYBOOK_DEPLOYMENT: v.string(),
+    DAYBOOK_CHECKPOINT_KEYS: v.string(),
   },
 });

@@ -3,7 +3,13 @@
  * one way to apply it. The same fold runs in the command's transaction and in a rebuild.
  */
 import { canonicalize } from "../../ledger/canonicalJson.ts";
-import type { NamedTableInfo, OrderedQuery, WithoutSystemFields } from "convex/server";
+import type {
+  NamedTableInfo,
+  OrderedQuery,
+  PaginationOptions,
+  PaginationResult,
+  WithoutSystemFields,
+} from "convex/server";
 import type { DataModel, Doc } from "../_generated/dataModel.js";
 import type { TenantReader, TenantTable, TenantWriter } from "../access/tenantDb.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
@@ -37,6 +43,9 @@ export type ProjectionSpec<Table extends ProjectionTable> = {
 
 export type AnyRow = Row<ProjectionTable>;
 
+/** A row and the key that it stands under. */
+export type KeyedRow = { key: string; row: AnyRow };
+
 /** A projection as the corridor and a rebuild use it. */
 export type Projection = {
   table: ProjectionTable;
@@ -46,6 +55,10 @@ export type Projection = {
   apply: (tenant: TenantWriter, event: DomainEvent) => Promise<void>;
   /** Up to `limit` rows of the organisation, in the order of their keys. */
   read: (tenant: TenantReader, limit: number) => Promise<AnyRow[]>;
+  /** Makes the row of a key this one, or takes it away; answers whether it was another before. */
+  put: (tenant: TenantWriter, key: string, row: AnyRow | null) => Promise<boolean>;
+  /** A page of the organisation's rows, each with its key. */
+  page: (tenant: TenantReader, options: PaginationOptions) => Promise<PaginationResult<KeyedRow>>;
   /** Makes the organisation's rows, at most `limit`, these by key; rows that are right already stay untouched. */
   reconcile: (tenant: TenantWriter, rows: ReadonlyMap<string, AnyRow>, limit: number) => Promise<void>;
 };
@@ -75,6 +88,23 @@ export function defineProjection<Table extends ProjectionTable>(spec: Projection
     async read(tenant, limit) {
       const docs = await spec.rows(tenant).take(limit);
       return docs.map((doc) => withoutSystemFields<Table>(doc) as unknown as AnyRow);
+    },
+    async put(tenant, rowKey, row) {
+      const current = await spec.find(tenant, rowKey);
+      if (current === null && row === null) return false;
+      if (current === null) await tenant.insert(table, row as unknown as Row<Table>);
+      else if (row === null) await tenant.remove(table, current);
+      else if (canonicalize(row) === canonicalize(withoutSystemFields<Table>(current))) return false;
+      else await tenant.replace(table, current, row as unknown as Row<Table>);
+      return true;
+    },
+    async page(tenant, options) {
+      const result = await spec.rows(tenant).paginate(options);
+      const keyed = result.page.map((doc) => {
+        const row = withoutSystemFields<Table>(doc);
+        return { key: spec.keyOf(row), row: row as unknown as AnyRow };
+      });
+      return { ...result, page: keyed };
     },
     async reconcile(tenant, rows, limit) {
       const wanted = new Map(rows);

@@ -149,6 +149,8 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
   deliveries: ofOrg,
   rawDeliveries: { orgOf: ({ orgId }) => orgId ?? null },
   integrityFreezes: ofOrg,
+  rebuilds: ofOrg,
+  shadowRows: ofOrg,
   verifiedHeads: ofOrg,
   closedOrganizations: {
     ...ofOrg,

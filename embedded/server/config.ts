@@ -14,6 +14,7 @@ import {
 } from "../../convex/access/environment.ts";
 import { isLoopbackUrl } from "../../convex/access/outboundUrl.ts";
 import type { ConnectionLimits } from "./connections.ts";
+import { DEVELOPMENT_DEPLOYMENT, makeCheckpointKey } from "./developmentSecrets.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
 import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
 import { isLoopbackAddress, isLoopbackHostname } from "./loopback.ts";
@@ -95,7 +96,17 @@ const STAND_INS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"0".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "1".repeat(64),
   DAYBOOK_SEALING_KEYS: `k1:${"2".repeat(64)}`,
+  DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT,
 };
+
+function standIns(variables: Variables): Record<string, string> {
+  // A key of development is named after its own deployment: another name needs a key of its own.
+  const isOwn = variables["DAYBOOK_CHECKPOINT_KEYS"] === undefined;
+  return {
+    ...STAND_INS,
+    ...(isOwn ? { DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT) } : {}),
+  };
+}
 
 const port = z
   .string()
@@ -162,6 +173,8 @@ const hostVariables = z.object({
     .optional(),
   DAYBOOK_AUTH_AUDIENCE: z.string().min(1, "must not be empty").max(512, "is too long").optional(),
   ...stripeHostVariables,
+  /** In due form for the functions; here for what only production asks of it. */
+  DAYBOOK_WITNESSES: z.string().optional(),
 });
 
 type HostVariables = z.output<typeof hostVariables>;
@@ -200,7 +213,7 @@ export function parseConfig(
   // A bad DAYBOOK_ENV must not make every secret look missing.
   const givesEverySecret = variables["DAYBOOK_ENV"] === "production";
   const forFunctions = parseEnvironment({
-    ...(givesEverySecret ? {} : STAND_INS),
+    ...(givesEverySecret ? {} : standIns(variables)),
     ...stripeDefaults(parsed.data?.DAYBOOK_ENV, variables),
     ...present(variables),
   });
@@ -238,7 +251,16 @@ function crossCheck(host: AcceptedVariables, variables: Variables): EnvironmentP
   if (origins?.some((origin) => !isSecureOrLoopback(origin)) === true) {
     refuse("DAYBOOK_ALLOWED_ORIGINS", "must be https origins in production");
   }
+  checkWitnesses(host, refuse);
   return problems;
+}
+
+function checkWitnesses(
+  { DAYBOOK_ENV: environment, DAYBOOK_WITNESSES: witnesses = "" }: AcceptedVariables,
+  refuse: (variable: string, problem: string) => void,
+): void {
+  if (environment !== "production" || !/ http:/i.test(witnesses)) return;
+  refuse("DAYBOOK_WITNESSES", "must have https URLs in production");
 }
 
 function checkIssuer(host: AcceptedVariables, refuse: (variable: string, problem: string) => void): void {

@@ -7,9 +7,14 @@ import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, writ
 import path from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { z } from "zod";
+import { sha256Noble } from "../../ledger/hash.ts";
+import { formatSignerKey, signerKey } from "../../ledger/noteKeys.ts";
 import { HostError } from "../engine/errors.ts";
 
 export const SECRETS_FILE = "development.json";
+
+/** The deployment's name in development, where none is set. */
+export const DEVELOPMENT_DEPLOYMENT = "localhost";
 
 const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
 
@@ -20,6 +25,8 @@ const developmentSecrets = z.strictObject({
   DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.string(),
   /** What callers of the simulator show; no key of Stripe's. */
   simulatorKey: z.string(),
+  /** Signs the checkpoints of the deployment `localhost`. */
+  DAYBOOK_CHECKPOINT_KEYS: z.string(),
   DAYBOOK_ADMIN_KEY: z.string(),
   /** Private key (ES256) of the development identity provider. */
   signingKey: z.strictObject({
@@ -38,6 +45,7 @@ const LATER = {
   DAYBOOK_SEALING_KEYS: z.exactOptional(z.string()),
   DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.exactOptional(z.string()),
   simulatorKey: z.exactOptional(z.string()),
+  DAYBOOK_CHECKPOINT_KEYS: z.exactOptional(z.string()),
 };
 const storedSecrets = developmentSecrets.extend(LATER);
 
@@ -63,10 +71,16 @@ export async function loadDevelopmentSecrets(dataDir: string): Promise<Developme
   }
 }
 
+/** A signing key for the checkpoints of a deployment, from secure randomness. */
+export function makeCheckpointKey(deployment: string): string {
+  return formatSignerKey(signerKey(deployment, "note", randomBytes(32), sha256Noble));
+}
+
 function makeLaterSecrets(): Pick<DevelopmentSecrets, keyof typeof LATER> {
   return {
     DAYBOOK_SEALING_KEYS: `dev1:${randomBytes(32).toString("hex")}`,
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${randomBytes(32).toString("hex")}`,
+    DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT),
     simulatorKey: `sk_test_${randomBytes(24).toString("hex")}`,
   };
 }

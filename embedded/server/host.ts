@@ -12,7 +12,11 @@ import { Operator } from "../push/operator.ts";
 import { Authenticator, type TrustedProvider } from "./authentication.ts";
 import { Callers } from "./callers.ts";
 import type { HostConfig } from "./config.ts";
-import { loadDevelopmentSecrets, type DevelopmentSecrets } from "./developmentSecrets.ts";
+import {
+  DEVELOPMENT_DEPLOYMENT,
+  loadDevelopmentSecrets,
+  type DevelopmentSecrets,
+} from "./developmentSecrets.ts";
 import { claimDataFolder } from "./environmentMarker.ts";
 import { DevelopmentProvider } from "./developmentProvider.ts";
 import { Connections } from "./connections.ts";
@@ -166,13 +170,14 @@ function engineLog(log: Log): EngineOptions["log"] {
 function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<string, string> {
   if (secrets === undefined) return {};
   const { DAYBOOK_ADMIN_KEY: _admin, signingKey: _signing, simulatorKey: _simulator, ...variables } = secrets;
-  return variables;
+  return { ...variables, DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT };
 }
 
 const SECRET_VARIABLES = [
   "DAYBOOK_INVITATION_KEYS",
   "DAYBOOK_FINGERPRINT_KEY",
   "DAYBOOK_SEALING_KEYS",
+  "DAYBOOK_CHECKPOINT_KEYS",
   "DAYBOOK_STRIPE_WEBHOOK_SECRETS",
   "DAYBOOK_STRIPE_SECRET_KEY",
   "DAYBOOK_ALERT_WEBHOOK_SECRET",
@@ -182,7 +187,7 @@ const SECRET_VARIABLES = [
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
   const texts = [...SECRET_VARIABLES.map((name) => environment[name]), adminKey];
   return texts
-    .flatMap((text) => text?.replaceAll("whsec_", "").split(/[:,|]/) ?? [])
+    .flatMap((text) => text?.replaceAll("whsec_", "").split(/[:,|+]/) ?? [])
     .filter((part) => part.length >= 24);
 }
 

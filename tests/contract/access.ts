@@ -164,6 +164,24 @@ export function everyFunction(): Call[] {
     query("projections/deliveries:list", projections.deliveries.list, page),
     query("projections/ledger:head", projections.ledger.head, {}),
     query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
+    {
+      name: "commands/ledger:requestCheckpoint",
+      run: (client) => commandCode(client, commands.ledger.requestCheckpoint, {}),
+    },
+    query("projections/ledger:checkpoint", projections.ledger.checkpoint, { size: 999_999 }),
+    query("projections/ledger:checkpoints", projections.ledger.checkpoints, { afterSize: 0, limit: 10 }),
+    query("projections/ledger:inclusionProof", projections.ledger.inclusionProof, {
+      eventId: `evt_${NOWHERE}`,
+    }),
+    query("projections/ledger:consistencyProof", projections.ledger.consistencyProof, {
+      fromSize: 1,
+      toSize: 999_999,
+    }),
+    query("projections/ledger:streamAt", projections.ledger.streamAt, {
+      stream: `booking/${bookingId}`,
+      seq: 1,
+    }),
+    query("projections/ledger:rowDigests", projections.ledger.rowDigests, { table: "members", ...page }),
   ];
 }
 
@@ -198,6 +216,12 @@ const EVIDENCE = [
   "projections/deliveries:list",
   "projections/ledger:head",
   "projections/ledger:events",
+  "commands/ledger:requestCheckpoint",
+  "projections/ledger:checkpoint",
+  "projections/ledger:checkpoints",
+  "projections/ledger:consistencyProof",
+  "projections/ledger:streamAt",
+  "projections/ledger:rowDigests",
 ];
 
 /** The audit log, for managers too. */
@@ -206,6 +230,8 @@ const AUDIT_LOG = [
   "projections/auditLog:list",
   "projections/auditLog:range",
 ];
+/** Everybody proves what they did themselves. */
+const OWN_PROOF = "projections/ledger:inclusionProof";
 
 /** The functions that each role may not call at all, typed from the design's table. */
 const FORBIDDEN: Record<Role, readonly string[]> = {
@@ -242,19 +268,24 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
         "projections/organizations:current",
         "projections/bookings:list",
         "projections/bookings:get",
+        OWN_PROOF,
       ].includes(name),
   ),
   guest: FUNCTION_NAMES.filter(
     (name) =>
       !SIGNED_IN.includes(name) &&
-      !["commands/members:leave", "projections/organizations:current"].includes(name),
+      !["commands/members:leave", "projections/organizations:current", OWN_PROOF].includes(name),
   ),
   auditor: FUNCTION_NAMES.filter(
     (name) =>
       !SIGNED_IN.includes(name) &&
-      !["projections/organizations:current", "projections/members:list", ...AUDIT_LOG, ...EVIDENCE].includes(
-        name,
-      ),
+      ![
+        "projections/organizations:current",
+        "projections/members:list",
+        OWN_PROOF,
+        ...AUDIT_LOG,
+        ...EVIDENCE,
+      ].includes(name),
   ),
 };
 

@@ -12,6 +12,7 @@ import { api } from "../../convex/_generated/api.js";
 import { everyFunction } from "../contract/access.ts";
 import type { Backend, Client, Person } from "../support/backend.ts";
 import { HostProcess } from "../support/hostProcess.ts";
+import { checkpointKey } from "../support/checkpointKeys.ts";
 import { committed, defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
 
 const { commands } = api;
@@ -19,12 +20,14 @@ const ISSUER = "https://issuer.example";
 
 const hex = (): string => randomBytes(32).toString("hex");
 /** Secrets of the deployment, each one found by its own text. */
+const CHECKPOINT_KEY = checkpointKey(0x5a);
 const SECRETS = {
   invitationKey: hex(),
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
   sealingKey: hex(),
   webhookSecret: `whsec_${hex()}`,
+  checkpointKey: CHECKPOINT_KEY.slice(CHECKPOINT_KEY.lastIndexOf("+") + 1),
   adminKey: `CANARY-admin-${hex()}`,
   alertSecret: Buffer.from(randomBytes(32)).toString("base64"),
   alertPath: `CANARY-alert-${hex()}`,
@@ -44,6 +47,8 @@ beforeAll(async () => {
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
     DAYBOOK_SEALING_KEYS: `s1:${SECRETS.sealingKey}`,
     DAYBOOK_STRIPE_WEBHOOK_SECRETS: SECRETS.webhookSecret,
+    DAYBOOK_DEPLOYMENT: "daybook.test",
+    DAYBOOK_CHECKPOINT_KEYS: CHECKPOINT_KEY,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
     DAYBOOK_ALERT_WEBHOOK_URL: `https://alerts.example/${SECRETS.alertPath}`,
     DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${SECRETS.alertSecret}`,

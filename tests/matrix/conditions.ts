@@ -218,6 +218,15 @@ const OTHER_PERSON: readonly Boundary[] = (["owner", "manager"] as const).flatMa
   ),
 );
 
+/** Proofs of the own events and of nobody else's; owners and auditors prove every event. */
+const OWN_EVENTS: readonly Boundary[] = forAll(
+  ["manager", "staff", "freelancer", "guest"],
+  "c16",
+  "projections/ledger:inclusionProof",
+  [{}],
+  [{ args: ({ ownEvents }) => ({ eventId: ownEvents.colleague }) }],
+);
+
 /** Every boundary whose refusal has a code. */
 export const BOUNDARIES: readonly Boundary[] = [
   ...forAll(
@@ -263,6 +272,7 @@ export const BOUNDARIES: readonly Boundary[] = [
   ...OTHER_PERSON,
   ...READINGS,
   ...LAST_OWNER,
+  ...OWN_EVENTS,
 ];
 
 /** What an answer shows: in whose hands the bookings are, and whether it names prices. */

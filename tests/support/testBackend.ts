@@ -5,6 +5,7 @@ import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import type { Backend, Client, Person } from "./backend.ts";
 import { STRIPE_ENVIRONMENT } from "./stripeEnvironment.ts";
+import { checkpointKey, TEST_DEPLOYMENT } from "./checkpointKeys.ts";
 
 const modules = import.meta.glob([
   "../../convex/**/*.{ts,js}",
@@ -23,6 +24,8 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
   DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
   ...STRIPE_ENVIRONMENT,
+  DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
+  DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
 };
 
 /** Claims as the platform hands them to functions: one attribute for each leaf of an object. */

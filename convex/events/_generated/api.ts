@@ -22,19 +22,29 @@ import type * as catalogue_reading from "../catalogue/reading.js";
 import type * as catalogue_service from "../catalogue/service.js";
 import type * as catalogue_stripeAccount from "../catalogue/stripeAccount.js";
 import type * as check from "../check.js";
+import type * as checkpointRows from "../checkpointRows.js";
+import type * as checkpoints from "../checkpoints.js";
 import type * as claims from "../claims.js";
+import type * as cosignatures from "../cosignatures.js";
 import type * as deliveries from "../deliveries.js";
 import type * as fence from "../fence.js";
+import type * as incidents from "../incidents.js";
+import type * as logOfLogs from "../logOfLogs.js";
 import type * as places from "../places.js";
+import type * as proofs from "../proofs.js";
 import type * as providerFact from "../providerFact.js";
 import type * as read from "../read.js";
 import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
+import type * as signing from "../signing.js";
 import type * as strictJson from "../strictJson.js";
 import type * as stripeDelivery from "../stripeDelivery.js";
 import type * as stripeEnvironment from "../stripeEnvironment.js";
 import type * as stripeFacts from "../stripeFacts.js";
 import type * as stripeSignature from "../stripeSignature.js";
+import type * as tree from "../tree.js";
+import type * as treeCheck from "../treeCheck.js";
+import type * as trees from "../trees.js";
 
 import type {
   ApiFromModules,
@@ -58,19 +68,29 @@ const fullApi: ApiFromModules<{
   "catalogue/service": typeof catalogue_service;
   "catalogue/stripeAccount": typeof catalogue_stripeAccount;
   check: typeof check;
+  checkpointRows: typeof checkpointRows;
+  checkpoints: typeof checkpoints;
   claims: typeof claims;
+  cosignatures: typeof cosignatures;
   deliveries: typeof deliveries;
   fence: typeof fence;
+  incidents: typeof incidents;
+  logOfLogs: typeof logOfLogs;
   places: typeof places;
+  proofs: typeof proofs;
   providerFact: typeof providerFact;
   read: typeof read;
   receipts: typeof receipts;
   row: typeof row;
+  signing: typeof signing;
   strictJson: typeof strictJson;
   stripeDelivery: typeof stripeDelivery;
   stripeEnvironment: typeof stripeEnvironment;
   stripeFacts: typeof stripeFacts;
   stripeSignature: typeof stripeSignature;
+  tree: typeof tree;
+  treeCheck: typeof treeCheck;
+  trees: typeof trees;
 }> = anyApi as any;
 
 /**

@@ -42,6 +42,8 @@ type Env = {
   readonly DAYBOOK_STRIPE_WEBHOOK_SECRETS: string | undefined;
   readonly DAYBOOK_STRIPE_MODE: string | undefined;
   readonly DAYBOOK_STRIPE_TOLERANCE_SECONDS: string | undefined;
+  readonly DAYBOOK_DEPLOYMENT: string;
+  readonly DAYBOOK_CHECKPOINT_KEYS: string;
 };
 
 /**
