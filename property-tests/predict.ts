@@ -66,6 +66,16 @@ export function isHeldBy(
   return isActive && !isRevoked(call, view.sessionsValidFrom.get(userId));
 }
 
+/** Where a call takes place. A claim that is to be linked means nothing yet. */
+function placeOf(
+  world: World,
+  call: Pick<Call, "claim" | "function">,
+  selected: string | undefined,
+): Organization | undefined {
+  const isChosen = call.claim === undefined || call.function === "commands/organizations:linkProvider";
+  return isChosen ? world.organizations.get(selected ?? "") : organizationOfClaim(world, call.claim);
+}
+
 /** The caller as a member of their active organisation, or the code that they get. */
 export function memberOf(
   world: World,
@@ -73,11 +83,7 @@ export function memberOf(
 ): Member | string {
   if (!isSignedIn(world, call)) return "UNAUTHENTICATED";
   const { userId, selected } = userOf(world, call.subject ?? "");
-  // A claim that is to be linked means nothing yet.
-  const isChosen = call.claim === undefined || call.function === "commands/organizations:linkProvider";
-  const organization = isChosen
-    ? world.organizations.get(selected ?? "")
-    : organizationOfClaim(world, call.claim);
+  const organization = placeOf(world, call, selected);
   const membership = userId === undefined ? undefined : organization?.view.members.get(userId);
   if (organization === undefined || userId === undefined || membership?.status !== "active") {
     return "NO_ACTIVE_ORG";
@@ -230,6 +236,10 @@ function predictVersion(call: Call, member: Member, rule: Rule): Prediction | un
   return refused("business", "VERSION_CONFLICT", "expectedVersion");
 }
 
+function lacksStepUp({ function: name, authenticatedAtS }: Call, now: number): boolean {
+  return needsStepUp(name) && !isRecent(authenticatedAtS, now);
+}
+
 function predictMember(world: World, call: Call, member: Member, now: number): Prediction {
   const rule = RULES[call.function];
   if (rule === undefined) throw new Error(`no rule for ${call.function}`);
@@ -249,9 +259,7 @@ function predictMember(world: World, call: Call, member: Member, now: number): P
   const situation: Situation = { view: organization.view, orgId, userId, args: call.args, now, claim };
   const forbidden = predictRelation(call, member, rule, situation);
   if (forbidden !== undefined) return forbidden;
-  if (needsStepUp(call.function) && !isRecent(call.authenticatedAtS, now)) {
-    return refused("INV-08", "STEP_UP_REQUIRED");
-  }
+  if (lacksStepUp(call, now)) return refused("INV-08", "STEP_UP_REQUIRED");
   const slot = storageKey(orgId, call.subject ?? "", call.function, call.args["idempotencyKey"]);
   const stored = world.stored.get(slot);
   if (stored !== undefined) {

@@ -56,6 +56,19 @@ function mineRows(world: World, call: Call): object[] {
   });
 }
 
+function bookingAnswer(view: View, permission: Permission, userId: string, bookingId: string): Answer {
+  const row = view.bookings.get(bookingId);
+  if (row === undefined || !maySee(permission, row, userId)) return refusal("NOT_FOUND");
+  return { kind: "row", row: visibleBooking(permission, row) };
+}
+
+function readingAnswer(view: View, userId: string, readingId: string): Answer {
+  const reading = view.readings.get(readingId);
+  if (reading?.userId !== userId) return refusal("NOT_FOUND");
+  const rows = view.auditLog.filter(({ seq }) => seq >= reading.fromSeq && seq <= reading.toSeq);
+  return { kind: "rows", rows, order: { by: "seq", direction: 1 } };
+}
+
 function memberAnswer(name: string, member: Member, permission: Permission, args: Call["args"]): Answer {
   const { view, events } = member.organization;
   switch (name) {
@@ -69,21 +82,14 @@ function memberAnswer(name: string, member: Member, permission: Permission, args
       const rows = visibleBookings(view, permission, member.userId, args["status"]);
       return { kind: "rows", rows, order: { by: "startsAt", direction: -1 } };
     }
-    case "projections/bookings:get": {
-      const row = view.bookings.get(String(args["bookingId"]));
-      if (row === undefined || !maySee(permission, row, member.userId)) return refusal("NOT_FOUND");
-      return { kind: "row", row: visibleBooking(permission, row) };
-    }
+    case "projections/bookings:get":
+      return bookingAnswer(view, permission, member.userId, String(args["bookingId"]));
     case "projections/auditLog:list": {
       const rows = view.auditLog.filter((row) => (args["category"] ?? row.category) === row.category);
       return { kind: "rows", rows, order: { by: "seq", direction: -1 } };
     }
-    case "projections/auditLog:range": {
-      const reading = view.readings.get(String(args["readingId"]));
-      if (reading?.userId !== member.userId) return refusal("NOT_FOUND");
-      const rows = view.auditLog.filter(({ seq }) => seq >= reading.fromSeq && seq <= reading.toSeq);
-      return { kind: "rows", rows, order: { by: "seq", direction: 1 } };
-    }
+    case "projections/auditLog:range":
+      return readingAnswer(view, member.userId, String(args["readingId"]));
     case "projections/ledger:head":
       return { kind: "head", seq: events.length };
     case "projections/ledger:events":

@@ -91,6 +91,16 @@ export function pickClaim(
   }
 }
 
+/** Notes a token's times as used. */
+function issue(user: User, times: Times): Times {
+  user.issued.push(times);
+  return times;
+}
+
+function hasEndedTokens({ sessionsValidFrom, userId = "" }: User, view: Organization["view"]): boolean {
+  return sessionsValidFrom !== undefined || view.sessionsValidFrom.has(userId);
+}
+
 /**
  * What the token says of its time of issue. A likely caller whose older tokens were ended signs in again; an
  * adversary takes any token that they have ever had.
@@ -103,17 +113,13 @@ export function pickSession(
 ): Partial<Times> {
   const user = world.users.get(subject ?? "");
   if (user === undefined) return {};
-  const hasEnded = user.sessionsValidFrom !== undefined || view.sessionsValidFrom.has(user.userId ?? "");
+  const hasEnded = hasEndedTokens(user, view);
   const nowS = Math.floor(now / 1000);
   // For what asks for recent authentication a likely caller proves who they are, and others take an older proof.
   if (needsStepUp(name) && (intent.isLikely || user.issued.length === 0)) {
-    const fresh = { issuedAtS: nowS, authenticatedAtS: nowS };
-    user.issued.push(fresh);
-    return fresh;
+    return issue(user, { issuedAtS: nowS, authenticatedAtS: nowS });
   }
   const session = intent.isLikely && hasEnded && pick([true, true, false]) ? "now" : intent.session;
   if (session === "silent") return {};
-  const times = session === "seen" && user.issued.length > 0 ? pick(user.issued) : { issuedAtS: nowS };
-  user.issued.push(times);
-  return times;
+  return issue(user, session === "seen" && user.issued.length > 0 ? pick(user.issued) : { issuedAtS: nowS });
 }
