@@ -88,6 +88,7 @@ describe("the ways in", () => {
     expect(filesWith(/\bctx\.db\b/)).toEqual([
       "access/directory.ts",
       "access/tenantDb.ts",
+      "vault/rawDeliveries.ts",
       "workers/closing.ts",
       "workers/orphans.ts",
       "workers/outbox.ts",
@@ -315,7 +316,13 @@ describe("the ledger component", () => {
         .filter(([, value]) => value.isMutation === true || value.isAction === true)
         .map(([name]) => `${path.split("/").at(-1) ?? ""}:${name}`),
     );
-    expect(mutations.sort()).toEqual(["append.ts:append", "receipts.ts:removeOfClosed"]);
+    expect(mutations.sort()).toEqual([
+      "append.ts:append",
+      "deliveries.ts:dismiss",
+      "deliveries.ts:receive",
+      "deliveries.ts:settle",
+      "receipts.ts:removeOfClosed",
+    ]);
     const sources = import.meta.glob<string>("../../convex/events/*.ts", {
       eager: true,
       query: "?raw",
