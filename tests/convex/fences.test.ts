@@ -294,6 +294,10 @@ describe("the ledger component", () => {
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
         ...["issuer", "providerOrgId", "headSeq", "headHash"],
+        // Payments: ids of ours and of the provider's, amounts, and codes of closed or the provider's own lists.
+        ...["bookingId", "refundId", "linkId", "account", "paymentIntentId", "checkoutSessionId"],
+        ...["providerRefundId", "disputeId", "amountMinor", "depositMinor", "purpose", "method"],
+        ...["livemode", "needsApproval", "occurredAt", "code", "status", "returnPath"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(
@@ -338,6 +342,15 @@ describe("the ledger component", () => {
       "append.ts insert heads",
       "append.ts insert receipts",
       "append.ts patch heads",
+      "deliveries.ts insert deliveries",
+      "deliveries.ts patch deliveries",
+      "deliveries.ts patch deliveries",
+      "deliveries.ts replace deliveries",
+      "fence.ts delete accountLinks",
+      "fence.ts insert accountLinks",
+      "fence.ts insert countedFacts",
+      "fence.ts replace deliveries",
+      "places.ts insert providerObjects",
       "receipts.ts delete receipts",
     ]);
     const anyWrite = Object.values(sources).flatMap((text) => [
