@@ -22,7 +22,6 @@ import {
 import { STRIPE_ENVIRONMENT } from "../tests/support/stripeEnvironment.ts";
 import { openTestBackend } from "../tests/support/testBackend.ts";
 
-Object.assign(process.env, STRIPE_ENVIRONMENT);
 vi.stubGlobal("fetch", () => Promise.reject(new TypeError("unreachable")));
 
 const RUNS = Number(process.env["PROPERTY_RUNS"] ?? "60");
@@ -168,7 +167,7 @@ function eventsOf(facts: readonly Fact[], intentId: string): StripeEvent[] {
 }
 
 // Each interleaving has a deployment of its own.
-let backend = openTestBackend();
+let backend = openTestBackend(STRIPE_ENVIRONMENT);
 type Ctx = { runMutation(ref: unknown, args: unknown): Promise<unknown> };
 type Transactions = { mutation(run: (ctx: Ctx) => Promise<unknown>): Promise<unknown> };
 
@@ -228,7 +227,7 @@ async function stateOf({ owner, paymentId }: OpenPayment): Promise<Omit<Expected
 const tally = { interleavings: 0, deliveries: 0, crashes: 0, refused: 0 };
 
 async function play({ facts, arrivals, createdAt }: Run): Promise<void> {
-  backend = openTestBackend();
+  backend = openTestBackend(STRIPE_ENVIRONMENT);
   const asked = await requestPayment(on);
   const events = eventsOf(facts, asked.intentId);
   for (const [position, arrival] of arrivals.entries()) {

@@ -49,6 +49,7 @@ import type * as domain_invitation from "../domain/invitation.js";
 import type * as domain_member from "../domain/member.js";
 import type * as domain_organization from "../domain/organization.js";
 import type * as domain_payment from "../domain/payment.js";
+import type * as domain_paymentAlerts from "../domain/paymentAlerts.js";
 import type * as domain_paymentCommands from "../domain/paymentCommands.js";
 import type * as domain_paymentDisputes from "../domain/paymentDisputes.js";
 import type * as domain_paymentFacts from "../domain/paymentFacts.js";
@@ -181,6 +182,7 @@ declare const fullApi: ApiFromModules<{
   "domain/member": typeof domain_member;
   "domain/organization": typeof domain_organization;
   "domain/payment": typeof domain_payment;
+  "domain/paymentAlerts": typeof domain_paymentAlerts;
   "domain/paymentCommands": typeof domain_paymentCommands;
   "domain/paymentDisputes": typeof domain_paymentDisputes;
   "domain/paymentFacts": typeof domain_paymentFacts;

@@ -8,10 +8,8 @@ import type { PaymentBackend } from "../support/payments.ts";
 import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
 import { openTestBackend } from "../support/testBackend.ts";
 
-Object.assign(process.env, STRIPE_ENVIRONMENT);
-
 function open(): Promise<PaymentBackend> {
-  const backend = openTestBackend();
+  const backend = openTestBackend(STRIPE_ENVIRONMENT);
   const t = backend.t as unknown as { mutation(ref: unknown, args: unknown): Promise<unknown> };
   return Promise.resolve({
     backend,
