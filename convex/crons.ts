@@ -8,6 +8,12 @@ crons.daily("verify every ledger", { hourUTC: 3, minuteUTC: 17 }, internal.worke
 crons.interval("sign checkpoints", { minutes: 1 }, internal.workers.checkpoints.next, {});
 crons.hourly("remove closed organisations", { minuteUTC: 41 }, internal.workers.closing.next, {});
 crons.interval("take up effects", { minutes: 1 }, internal.workers.outbox.next, {});
+crons.daily(
+  "compare payments with Stripe",
+  { hourUTC: 2, minuteUTC: 11 },
+  internal.workers.reconciliation.next,
+  {},
+);
 crons.daily("remove raw bodies", { hourUTC: 4, minuteUTC: 29 }, internal.workers.rawDeliveries.next, {});
 
 export default crons;

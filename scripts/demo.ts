@@ -12,6 +12,8 @@ import { ConvexClient } from "convex/browser";
 import pc from "picocolors";
 import { ulid } from "ulid";
 import { api } from "../convex/_generated/api.js";
+import { did, heading, out, requireCommitted, saw, until, type Response } from "./demoOutput.ts";
+import { payments, type PaymentPlaces } from "./demoPayments.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const DEFAULT_URL = process.env["DAYBOOK_URL"] ?? "http://127.0.0.1:3210";
@@ -19,23 +21,6 @@ const START_TIMEOUT_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 const { commands, projections } = api;
-const out = (line = ""): void => {
-  process.stdout.write(`${line}\n`);
-};
-
-function heading(text: string): void {
-  out();
-  out(pc.bold(text));
-}
-
-function did(who: string, what: string): void {
-  out(`  ${pc.cyan(who.padEnd(10))} ${what}`);
-}
-
-function saw(who: string, what: string): void {
-  out(`  ${pc.green(who.padEnd(10))} ${pc.dim("sees, live:")} ${what}`);
-}
-
 async function answers(url: string): Promise<boolean> {
   return await fetch(`${url}/version`).then(
     (response) => response.ok,
@@ -52,16 +37,22 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-type RunningHost = { url: string; stop: () => Promise<void> };
+type RunningHost = PaymentPlaces & { url: string; stop: () => Promise<void> };
+
+/** Where the HTTP actions and the stand-in for Stripe are unless told otherwise. */
+const DEFAULT_PLACES: PaymentPlaces = {
+  siteUrl: process.env["DAYBOOK_SITE_URL"] ?? "http://127.0.0.1:3211",
+  simulatorUrl: process.env["STRIPE_SIMULATOR_URL"] ?? "http://127.0.0.1:3212",
+};
 
 /** The host that runs already, or one of our own in a temporary folder. */
 async function findHost(): Promise<RunningHost> {
   if (await answers(DEFAULT_URL)) {
     out(pc.dim(`Using the host at ${DEFAULT_URL}.`));
-    return { url: DEFAULT_URL, stop: () => Promise.resolve() };
+    return { url: DEFAULT_URL, ...DEFAULT_PLACES, stop: () => Promise.resolve() };
   }
   const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-demo-"));
-  const [port, sitePort] = [await freePort(), await freePort()];
+  const [port, sitePort, simulatorPort] = [await freePort(), await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   out(pc.dim(`No host at ${DEFAULT_URL}; starting one at ${url}, data in ${dataDir}.`));
   const child = spawn(process.execPath, ["embedded/main.ts", "start"], {
@@ -72,7 +63,10 @@ async function findHost(): Promise<RunningHost> {
       DAYBOOK_ENV: "development",
       PORT: String(port),
       SITE_PORT: String(sitePort),
+      DAYBOOK_SIMULATOR_PORT: String(simulatorPort),
       DATA_DIR: dataDir,
+      // What the demo has refused on purpose is no news.
+      LOG_LEVEL: process.env["LOG_LEVEL"] ?? "error",
     },
   });
   const stop = async (): Promise<void> => {
@@ -84,7 +78,8 @@ async function findHost(): Promise<RunningHost> {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error("the host did not start");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return { url, stop };
+  const loopback = (of: number): string => `http://127.0.0.1:${of}`;
+  return { url, siteUrl: loopback(sitePort), simulatorUrl: loopback(simulatorPort), stop };
 }
 
 async function ended(child: ChildProcess, signal?: NodeJS.Signals): Promise<number> {
@@ -119,32 +114,9 @@ async function signIn(url: string, user: string, orgId?: string): Promise<Convex
   return client;
 }
 
-type Response = { status: "committed" } | { status: "rejected"; code: string; message: string };
-
-function requireCommitted<R extends Response>(response: R): Extract<R, { status: "committed" }> {
-  if (response.status === "rejected") throw new Error(`${response.code}: ${response.message}`);
-  return response as Extract<R, { status: "committed" }>;
-}
-
 function showRefusal(who: string, what: string, response: Response): void {
   if (response.status !== "rejected") throw new Error(`${who}: ${what} was not refused`);
   out(`  ${pc.cyan(who.padEnd(10))} ${what} ${pc.red(`→ ${response.code}`)} ${pc.dim(response.message)}`);
-}
-
-/** Resolves when the subscription's value satisfies `wanted`. */
-async function until<T>(
-  subscribe: (listen: (value: T) => void) => () => void,
-  wanted: (value: T) => boolean,
-): Promise<T> {
-  return await new Promise<T>((resolve) => {
-    const unsubscribe = subscribe((value) => {
-      if (!wanted(value)) return;
-      resolve(value);
-      setTimeout(() => {
-        unsubscribe();
-      }, 0);
-    });
-  });
 }
 
 const FIRST_PAGE = { numItems: 50, cursor: null };
@@ -166,7 +138,7 @@ async function found(url: string, user: string, name: string, currency: string) 
 async function studioDay(
   url: string,
   suffix: string,
-): Promise<{ orgId: string; owner: ConvexClient; bookingId: string }> {
+): Promise<{ orgId: string; owner: ConvexClient; bookingId: string; serviceId: string }> {
   heading("Morning: a studio opens");
   const [anna, sam] = [`anna-${suffix}`, `sam-${suffix}`];
   const { orgId, client: owner } = await found(url, anna, "Studio Blue", "EUR");
@@ -219,7 +191,7 @@ async function studioDay(
   did(anna, "confirms");
   saw(sam, `booking ${(await confirmed).status}`);
   await refusals({ anna, sam, owner, staff, serviceId, startsAt, samId, bookingId });
-  return { orgId, owner, bookingId };
+  return { orgId, owner, bookingId, serviceId };
 }
 
 async function refusals(day: {
@@ -296,7 +268,8 @@ async function main(): Promise<number> {
   const host = await findHost();
   try {
     const suffix = ulid().slice(-4).toLowerCase();
-    const { orgId, owner, bookingId } = await studioDay(host.url, suffix);
+    const { orgId, owner, bookingId, serviceId } = await studioDay(host.url, suffix);
+    await payments(host, { who: `anna-${suffix}`, owner, bookingId, serviceId });
     await clinicDay(host.url, suffix, bookingId);
     await showAuditLog(owner);
     return await audit(host.url, `anna-${suffix}`, orgId);

@@ -63,12 +63,14 @@ import type * as effects_alerts from "../effects/alerts.js";
 import type * as effects_boundedPost from "../effects/boundedPost.js";
 import type * as effects_outbox from "../effects/outbox.js";
 import type * as effects_payments from "../effects/payments.js";
+import type * as effects_reconciliation from "../effects/reconciliation.js";
 import type * as effects_refunds from "../effects/refunds.js";
 import type * as effects_standardWebhook from "../effects/standardWebhook.js";
 import type * as effects_stripe_answers from "../effects/stripe/answers.js";
 import type * as effects_stripe_classify from "../effects/stripe/classify.js";
 import type * as effects_stripe_client from "../effects/stripe/client.js";
 import type * as effects_stripe_connect from "../effects/stripe/connect.js";
+import type * as effects_stripe_drift from "../effects/stripe/drift.js";
 import type * as effects_stripe_identifiers from "../effects/stripe/identifiers.js";
 import type * as effects_stripe_parameters from "../effects/stripe/parameters.js";
 import type * as effects_stripe_payments from "../effects/stripe/payments.js";
@@ -133,6 +135,7 @@ import type * as workers_ledgerCheck from "../workers/ledgerCheck.js";
 import type * as workers_orphans from "../workers/orphans.js";
 import type * as workers_outbox from "../workers/outbox.js";
 import type * as workers_rawDeliveries from "../workers/rawDeliveries.js";
+import type * as workers_reconciliation from "../workers/reconciliation.js";
 
 import type {
   ApiFromModules,
@@ -196,12 +199,14 @@ declare const fullApi: ApiFromModules<{
   "effects/boundedPost": typeof effects_boundedPost;
   "effects/outbox": typeof effects_outbox;
   "effects/payments": typeof effects_payments;
+  "effects/reconciliation": typeof effects_reconciliation;
   "effects/refunds": typeof effects_refunds;
   "effects/standardWebhook": typeof effects_standardWebhook;
   "effects/stripe/answers": typeof effects_stripe_answers;
   "effects/stripe/classify": typeof effects_stripe_classify;
   "effects/stripe/client": typeof effects_stripe_client;
   "effects/stripe/connect": typeof effects_stripe_connect;
+  "effects/stripe/drift": typeof effects_stripe_drift;
   "effects/stripe/identifiers": typeof effects_stripe_identifiers;
   "effects/stripe/parameters": typeof effects_stripe_parameters;
   "effects/stripe/payments": typeof effects_stripe_payments;
@@ -266,6 +271,7 @@ declare const fullApi: ApiFromModules<{
   "workers/orphans": typeof workers_orphans;
   "workers/outbox": typeof workers_outbox;
   "workers/rawDeliveries": typeof workers_rawDeliveries;
+  "workers/reconciliation": typeof workers_reconciliation;
 }>;
 
 /**

@@ -53,7 +53,7 @@ const taskValidator = v.object({
   returnPath: v.optional(v.string()),
   paymentIntentId: v.union(v.string(), v.null()),
   checkoutSessionId: v.union(v.string(), v.null()),
-  /** When the effect was caused, milliseconds UTC. */
+  /** When the effect was caused or the payment fell into doubt, milliseconds UTC: nothing is created after it. */
   createdAt: v.number(),
 });
 type Task = Infer<typeof taskValidator>;
@@ -71,12 +71,17 @@ const creationResult = v.union(
 );
 type CreationResult = Infer<typeof creationResult>;
 
-/** A payment, and where its payer wants to come back to. */
-const asked: Aggregate<{ payment: PaymentState; returnPath?: string | undefined }> = {
+/** A payment, where its payer wants to come back to, and since when it is in doubt (milliseconds UTC). */
+const asked: Aggregate<{
+  payment: PaymentState;
+  returnPath?: string | undefined;
+  inDoubtSince?: number | undefined;
+}> = {
   initial: { payment: payment.initial },
   evolve: (state, event) => ({
     payment: payment.evolve(state.payment, event),
     returnPath: event.type === "payment.requested" ? event.data.returnPath : state.returnPath,
+    inDoubtSince: event.type === "payment.creationUnknown" ? event.recordedAt : state.inDoubtSince,
   }),
 };
 
@@ -96,9 +101,9 @@ export const begin = internalMutation({
     const effect = await claimEffect(ctx, of);
     if (effect === null) return null;
     const { orgId } = of;
-    const { subject: paymentId, attempt, idempotencyKey, createdAt } = effect;
+    const { subject: paymentId, attempt, idempotencyKey } = effect;
     const loaded = await loadAggregate(ctx, orgId, `payment/${paymentId}`, asked);
-    const { payment: state, returnPath } = loaded.state;
+    const { payment: state, returnPath, inDoubtSince: createdAt = effect.createdAt } = loaded.state;
     if (state.kind === "none") throw new Error(`INV-09 an effect on no payment: ${paymentId}`);
     const step = stepOf(effect, state);
     if (step === "settle") {

@@ -5,7 +5,8 @@ import { internalAction, internalMutation, type MutationCtx } from "../_generate
 import { claimEffect, settleEffect } from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings } from "../access/stripeSettings.ts";
-import { payment } from "../domain/payment.ts";
+import type { Aggregate } from "../domain/decision.ts";
+import { payment, type PaymentState } from "../domain/payment.ts";
 import {
   decideRefundNotSubmitted,
   decideRefundSubmitted,
@@ -51,6 +52,26 @@ const effectArgs = { orgId: v.string(), outboxId: v.string() };
 
 type Finishing = { orgId: string; outboxId: string; attempt: number; paymentId: string; refundId: string };
 
+/** A payment, and since when one of its refunds is in doubt (milliseconds UTC). */
+function asked(refundId: string): Aggregate<{ payment: PaymentState; inDoubtSince?: number | undefined }> {
+  return {
+    initial: { payment: payment.initial },
+    evolve: (state, event) => ({
+      payment: payment.evolve(state.payment, event),
+      inDoubtSince:
+        event.type === "payment.refundUnknown" && event.data.refundId === refundId
+          ? event.recordedAt
+          : state.inDoubtSince,
+    }),
+  };
+}
+
+/** The payment and the refund that an effect is about. */
+function namedIn(subject: string): { paymentId: string; refundId: string } {
+  const [paymentId = "", refundId = ""] = subject.split(" ");
+  return { paymentId, refundId };
+}
+
 /** Takes the attempt and says what it does; null when there is nothing to do, which is then settled. */
 export const begin = internalMutation({
   args: effectArgs,
@@ -59,9 +80,10 @@ export const begin = internalMutation({
     const effect = await claimEffect(ctx, of);
     if (effect === null) return null;
     const { orgId } = of;
-    const { attempt, idempotencyKey, createdAt, subject } = effect;
-    const [paymentId = "", refundId = ""] = subject.split(" ");
-    const { state } = await loadAggregate(ctx, orgId, `payment/${paymentId}`, payment);
+    const { attempt, idempotencyKey, subject } = effect;
+    const { paymentId, refundId } = namedIn(subject);
+    const loaded = await loadAggregate(ctx, orgId, `payment/${paymentId}`, asked(refundId));
+    const { payment: state, inDoubtSince: createdAt = effect.createdAt } = loaded.state;
     if (state.kind === "none") throw new Error(`INV-09 an effect on no payment: ${paymentId}`);
     const isSearch = effect.kind === "stripe.findRefund";
     const step = refundStep(state, refundId, isSearch, { attempt, createdAt, now: Date.now() });

@@ -76,6 +76,7 @@ describe("the command line", () => {
       DATA_DIR: hosts.folder(),
       PORT: port,
       SITE_PORT: "0",
+      DAYBOOK_SIMULATOR_PORT: "off",
     }).ended;
     server.close();
     expect([code, err]).toEqual([1, expect.stringContaining(`PORT ${port} is in use`) as string]);
@@ -86,11 +87,14 @@ describe("the command line", () => {
     "says where everything is, and ends with 0 on %s",
     async (signal) => {
       const dataDir = hosts.folder();
-      const variables = { DAYBOOK_ENV: "development", DATA_DIR: dataDir, PORT: "0", SITE_PORT: "0" };
+      const ports = { PORT: "0", SITE_PORT: "0", DAYBOOK_SIMULATOR_PORT: "0" };
+      const variables = { DAYBOOK_ENV: "development", DATA_DIR: dataDir, ...ports };
       const { child, printed, ended } = run(variables);
       const out = await printed("Ctrl+C");
       expect(out).toContain(dataDir);
       expect(out).toContain("development");
+      const simulator = /simulated, (http:\/\/127\.0\.0\.1:\d+\/_simulator)/.exec(out)?.[1] ?? "";
+      expect((await fetch(simulator)).status).toBe(200);
       const issuer = /(http:\/\/127\.0\.0\.1:\d+\/dev)\/token/.exec(out)?.[1] ?? "";
       expect((await fetch(issuer.replace("/dev", "/healthz"))).status).toBe(200);
 
@@ -105,7 +109,8 @@ describe("the command line", () => {
   );
 
   test("a second signal ends it at once, with another code than 0, though a request is under way", async () => {
-    const variables = { DAYBOOK_ENV: "development", DATA_DIR: hosts.folder(), PORT: "0", SITE_PORT: "0" };
+    const ports = { PORT: "0", SITE_PORT: "0", DAYBOOK_SIMULATOR_PORT: "off" };
+    const variables = { DAYBOOK_ENV: "development", DATA_DIR: hosts.folder(), ...ports };
     const { child, printed, ended } = run(variables);
     const port = /http:\/\/127\.0\.0\.1:(\d+)\/dev/.exec(await printed("Ctrl+C"))?.[1];
     const underWay = createConnection({ host: "127.0.0.1", port: Number(port) });
