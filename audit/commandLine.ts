@@ -30,6 +30,7 @@ interface VerifyOptions extends ServerOptions, OutputOptions {
   readonly bundle?: string;
   readonly expectHead?: KnownHead;
   readonly earlierHead?: KnownHead;
+  readonly workers?: number;
 }
 
 interface TouchedOptions extends OutputOptions {
@@ -50,6 +51,14 @@ const headOption = (isLast: boolean) => (text: string) => {
   return head;
 };
 
+const WORKERS_MAX = 64;
+
+function workersOption(text: string): number {
+  const workers = Number(text);
+  if (/^[1-9][0-9]?$/.test(text) && workers <= WORKERS_MAX) return workers;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${WORKERS_MAX}.`);
+}
+
 function timeOption(text: string): number {
   const time = Date.parse(text);
   if (Number.isNaN(time)) throw new InvalidArgumentError("Give a time like 2026-11-21T09:00:00Z.");
@@ -69,7 +78,8 @@ function verify(options: VerifyOptions): Promise<Verdict> {
   const knownHeads = [options.expectHead, options.earlierHead].filter((head) => head !== undefined);
   const progress = createProgress(process.stderr);
   if (options.bundle === undefined) return verifyLive(liveLedger(options), knownHeads, progress);
-  if (options.url === undefined) return verifyBundleFile(options.bundle, knownHeads, progress);
+  if (options.url === undefined)
+    return verifyBundleFile(options.bundle, knownHeads, progress, options.workers);
   throw new AuditError("Both --bundle and --url were given.", "Verify one of them at a time.");
 }
 
@@ -115,6 +125,11 @@ function createProgram(setExitCode: (code: number) => void): Command {
     )
     .option("--expect-head <head>", "the ledger must end at this SEQ:HASH or HASH", headOption(true))
     .option("--earlier-head <head>", "the ledger must contain this SEQ:HASH or HASH", headOption(false))
+    .option(
+      "--workers <n>",
+      "threads that verify a file (default: one per core, one for small files); the verdict is the same",
+      workersOption,
+    )
     .option("--json", "print one JSON object")
     .action(async (options: VerifyOptions) => {
       setExitCode(write(await verify(options), options));

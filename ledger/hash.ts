@@ -5,8 +5,11 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 /** SHA-256 (FIPS 180-4): any number of bytes in, 32 bytes out. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
+/** The same, 32 bytes as 64 lower-case hexadecimal digits: engines answer text faster than bytes. */
+export type Sha256Hex = (bytes: Uint8Array) => string;
+
 /** A tag per purpose, so that the bytes of one kind can never be read as another kind. */
-const EVENT_TAG = "daybook-event-v1\n";
+export const EVENT_TAG = "daybook-event-v1\n";
 const GENESIS_TAG = "daybook-genesis-v1\n";
 
 /** 64 lower-case hexadecimal digits. */

@@ -26,6 +26,9 @@ export interface IdByPrefix {
 
 export type IdPrefix = keyof IdByPrefix;
 
+/** Crockford's base 32, by value. */
+export const ULID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /**
  * 26 digits of Crockford's base 32, upper case. They hold 130 bits and a ULID has 128, so the first digit
  * is at most 7.
