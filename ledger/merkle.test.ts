@@ -221,6 +221,14 @@ describe("proofs", () => {
     expect(() => consistencyPath(oldSize, newSize)).toThrow(RangeError);
   });
 
+  test("a root that was made to fit a proof with a hash too many is refused", () => {
+    const proof = [leaf(1), leaf(2)];
+    const root = nodeHash(leaf(2), nodeHash(leaf(0), leaf(1), sha256Of), sha256Of);
+    const claim = { index: 0, size: 2, leafHash: leaf(0), proof };
+    expect(rootOfInclusion(claim, sha256Of)).toBeUndefined();
+    expect(verifyInclusion({ ...claim, root }, sha256Of)).toBe(false);
+  });
+
   test("a proof with a hash of another length is refused", () => {
     const proof = [leaf(1).subarray(1)];
     const claim = { index: 0, size: 2, leafHash: leaf(0), proof, root: naiveRoot(leavesTo(2)) };

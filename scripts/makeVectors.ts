@@ -13,6 +13,7 @@ import {
   sampleId,
   seal,
 } from "../ledger/testing/sampleLedger.ts";
+import { evidenceVectors } from "./evidenceVectors.ts";
 import { CANONICAL_CASES, IDS, LEDGER_VALUES, NOT_CANONICAL_TEXTS } from "./vectorCases.ts";
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "..", "vectors");
@@ -88,6 +89,7 @@ export function makeVectors(): Map<string, string> {
   });
   files.set("chains.json", pretty(index));
   for (const { name, bundle } of cases) files.set(`chains/${name}.ndjson`, bundle);
+  for (const [path, content] of evidenceVectors()) files.set(path, pretty(content));
   return files;
 }
 
