@@ -1,9 +1,9 @@
 /** The command line of the benchmarks: `npm run bench -- <name>`. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { benchAudit, verifyOnly, type AuditBenchOptions } from "./audit.ts";
 import { benchCommands } from "./commands.ts";
 import { benchHost } from "./host/benchHost.ts";
 import { benchStartup } from "./startup.ts";
-import { benchVerify, verifyOnly } from "./verify.ts";
 
 function whole(least: number): (text: string) => number {
   return (text) => {
@@ -33,13 +33,16 @@ program
   });
 
 program
-  .command("verify")
+  .command("audit")
   .description("speed and memory of the auditor")
-  .option("--events <n>", "length of the ledger", whole(100), 200_000)
-  .addOption(new Option("--file <bundle>", "verify this ledger of that many events").hideHelp())
-  .action(async ({ events, file }: { events: number; file?: string }) => {
-    if (file === undefined) await benchVerify(events);
-    else await verifyOnly(file, events);
+  .option("--events <n>", "length of the ledger whose verification is timed", whole(100), 200_000)
+  .option("--rounds <n>", "how often each is timed", whole(1), 7)
+  .option("--no-memory", "leave out the memory of a million events, which takes a minute to make")
+  .addOption(new Option("--file <bundle>", "verify this ledger and print the peak of memory").hideHelp())
+  .addOption(new Option("--workers <n>", "with so many threads").argParser(whole(1)).default(1).hideHelp())
+  .action(async ({ file, workers, ...options }: AuditBenchOptions & { file?: string; workers: number }) => {
+    if (file === undefined) await benchAudit(options);
+    else await verifyOnly(file, workers);
   });
 
 program

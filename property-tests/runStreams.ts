@@ -1,30 +1,12 @@
 /** Draws streams from a seed and plays them; prints the seed and what was run. */
-import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import { stream, type Intent } from "./intents.ts";
 import { playStream } from "./play.ts";
 import type { RegressionSeed } from "./regressionSeeds.ts";
+import { integerFrom, seedFrom } from "./seed.ts";
 import type { Bench, Tally } from "./session.ts";
 
 export type Plan = { seed: number; runs: number; length: number };
-
-/** The seed of the gate: a change is judged on the streams that judged the one before it. */
-const GATE_SEED = 20_261_121;
-
-function integerFrom(name: string): number | undefined {
-  const text = process.env[name];
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new Error(`${name} must be an integer`);
-  return value;
-}
-
-const SEED_LIMIT = 2 ** 31;
-
-function seedFrom(): number {
-  if (process.env["PROPERTY_SEED"] === "random") return randomInt(SEED_LIMIT);
-  return integerFrom("PROPERTY_SEED") ?? GATE_SEED;
-}
 
 /**
  * Seed, number of streams and intents in each. PROPERTY_SEED (an integer, or `random` for streams never seen

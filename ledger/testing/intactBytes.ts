@@ -6,26 +6,40 @@ import type { Sha256 } from "../hash.ts";
 import { memoryStore } from "../identities.ts";
 import { parseId } from "../ids.ts";
 import { parseKnownHead } from "../knownHead.ts";
+import type { KnownHead } from "../knownHead.ts";
 import type { Verdict } from "../verify.ts";
 
 const NEWLINE = 0x0a;
+
+interface Heads {
+  readonly expectHead?: string;
+  readonly earlierHead?: string;
+}
+
+function knownHeadsOf({ expectHead, earlierHead }: Heads): KnownHead[] {
+  return [
+    expectHead === undefined ? undefined : parseKnownHead(expectHead, true),
+    earlierHead === undefined ? undefined : parseKnownHead(earlierHead, false),
+  ].filter((head) => head !== undefined);
+}
 
 /** The fast way to "intact", over bytes in memory, in segments of `linesPerSegment` lines. */
 export function findIntactBytes(
   bytes: Uint8Array,
   sha256: Sha256,
-  heads: { readonly expectHead?: string; readonly earlierHead?: string } = {},
+  heads: Heads = {},
   linesPerSegment = 7,
 ): Verdict | undefined {
   const manifestEnd = bytes.indexOf(NEWLINE);
   const parsed = parseManifest(new TextDecoder().decode(bytes.subarray(0, manifestEnd)));
   const orgId = parsed.ok ? parseId("org", parsed.manifest.orgId) : undefined;
   if (manifestEnd === -1 || !parsed.ok || orgId === undefined) return undefined;
-  const knownHeads = [
-    heads.expectHead === undefined ? undefined : parseKnownHead(heads.expectHead, true),
-    heads.earlierHead === undefined ? undefined : parseKnownHead(heads.earlierHead, false),
-  ].filter((head) => head !== undefined);
-  const join = new ChainJoin({ manifest: parsed.manifest, sha256, knownHeads, store: memoryStore() });
+  const join = new ChainJoin({
+    manifest: parsed.manifest,
+    sha256,
+    knownHeads: knownHeadsOf(heads),
+    store: memoryStore(),
+  });
   const sha256Hex = (text: Uint8Array) => toHex(sha256(text));
   const segment = new ChainSegment({ orgId, sha256Hex, knownHashes: join.knownHashes });
   for (let at = manifestEnd + 1; at < bytes.length;) {
