@@ -87,6 +87,18 @@ module.exports = {
       "jobs reach tables through the tenant-scoped database, and append nothing",
     ),
     only(
+      "log-door-publishes",
+      "^convex/log/",
+      ["^convex/log/", LEDGER],
+      "what anybody may read is what the component publishes",
+    ),
+    only(
+      "effects-write-nothing",
+      "^convex/effects/",
+      ["^convex/(effects|access)/", CATALOGUE, LEDGER],
+      "effects change state through internal functions only",
+    ),
+    only(
       "projections-read-events",
       "^convex/projections/",
       ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],
@@ -122,6 +134,18 @@ module.exports = {
       "^audit/",
       ["^audit/", LEDGER],
       "an auditor must not run the code under audit",
+    ),
+    only(
+      "simulators-know-the-wire-only",
+      "^simulators/(?!witness/)",
+      ["^simulators/"],
+      "a stand-in that shared code with what it stands before would share its mistakes",
+    ),
+    only(
+      "a-witness-knows-the-format-only",
+      "^simulators/witness/",
+      ["^simulators/witness/", LEDGER],
+      "a witness runs no code of the log that it watches",
     ),
     {
       name: "no-runtime-cycles",

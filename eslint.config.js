@@ -9,6 +9,7 @@ const WRAPPERS = [
   "convex/pipeline/commandMutation.ts",
   "convex/pipeline/signedInMutation.ts",
   "convex/pipeline/sessionMutation.ts",
+  "convex/pipeline/evidenceMutation.ts",
   "convex/projections/projectionQuery.ts",
   "convex/projections/rebuild.ts",
   "convex/access/securityLogReader.ts",
@@ -16,10 +17,20 @@ const WRAPPERS = [
   "convex/workers/integrity.ts",
   "convex/workers/closing.ts",
   "convex/workers/orphans.ts",
+  "convex/workers/checkpoints.ts",
+  "convex/effects/witnesses.ts",
+  "convex/log/published.ts",
   "convex/events/append.ts",
   "convex/events/read.ts",
   "convex/events/check.ts",
   "convex/events/receipts.ts",
+  "convex/events/tree.ts",
+  "convex/events/checkpoints.ts",
+  "convex/events/logOfLogs.ts",
+  "convex/events/cosignatures.ts",
+  "convex/events/incidents.ts",
+  "convex/events/proofs.ts",
+  "convex/events/treeCheck.ts",
   "convex/http.ts",
 ];
 
@@ -147,7 +158,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["convex/events/**", "convex/pipeline/**", "ledger/**", "embedded/**"],
+    files: ["convex/events/**", "convex/pipeline/**", "ledger/**", "embedded/**", "simulators/**"],
     ignores: ["**/*.test.ts"],
     plugins: { jsdoc },
     rules: {

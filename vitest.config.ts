@@ -12,7 +12,10 @@ export default defineConfig({
           ...shared,
           name: "node",
           environment: "node",
-          include: ["{ledger,audit,embedded,scripts,bench}/**/*.test.ts", "tests/host/**/*.test.ts"],
+          include: [
+            "{ledger,audit,embedded,simulators,scripts,bench}/**/*.test.ts",
+            "tests/host/**/*.test.ts",
+          ],
           exclude: ["**/node_modules/**"],
         },
       },

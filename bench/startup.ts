@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DEVELOPMENT_DEPLOYMENT, makeCheckpointKey } from "../embedded/server/developmentSecrets.ts";
 import { createInterface } from "node:readline";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "..");
@@ -61,6 +62,8 @@ async function start(dataDir: string): Promise<Measured> {
       DAYBOOK_AUTH_AUDIENCE: "daybook",
       DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
       DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+      DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT,
+      DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT),
     },
   });
   const [engineMs, readyMs] = await Promise.all([

@@ -11,9 +11,19 @@ const app = defineApp({
     DAYBOOK_ISSUED_AT_CLAIM: v.optional(v.string()),
     DAYBOOK_AUTH_TIME_CLAIM: v.optional(v.string()),
     DAYBOOK_RATE_LIMIT_PERCENT: v.optional(v.string()),
+    DAYBOOK_DEPLOYMENT: v.string(),
+    DAYBOOK_CHECKPOINT_KEYS: v.string(),
+    DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: v.optional(v.string()),
+    DAYBOOK_CHECKPOINT_EVENTS: v.optional(v.string()),
+    DAYBOOK_WITNESSES: v.optional(v.string()),
   },
 });
-app.use(events);
+app.use(events, {
+  env: {
+    DAYBOOK_DEPLOYMENT: app.env.DAYBOOK_DEPLOYMENT,
+    DAYBOOK_CHECKPOINT_KEYS: app.env.DAYBOOK_CHECKPOINT_KEYS,
+  },
+});
 app.use(rateLimiter);
 
 export default app;

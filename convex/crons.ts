@@ -5,6 +5,7 @@ import { internal } from "./_generated/api.js";
 const crons = cronJobs();
 
 crons.daily("verify every ledger", { hourUTC: 3, minuteUTC: 17 }, internal.workers.integrity.next, {});
+crons.interval("sign checkpoints", { minutes: 1 }, internal.workers.checkpoints.next, {});
 crons.hourly("remove closed organisations", { minuteUTC: 41 }, internal.workers.closing.next, {});
 
 export default crons;

@@ -1,6 +1,7 @@
 /** DOOR: routes and status codes only. */
 import { httpRouter } from "convex/server";
 import { httpAction } from "./_generated/server.js";
+import { answerLog, refuseMethod } from "./log/door.ts";
 
 const http = httpRouter();
 
@@ -16,5 +17,15 @@ http.route({
     ),
   ),
 });
+
+// Convex routes HEAD as GET.
+http.route({ pathPrefix: "/log/", method: "GET", handler: httpAction(answerLog) });
+for (const method of ["POST", "PUT", "PATCH", "DELETE"] as const) {
+  http.route({
+    pathPrefix: "/log/",
+    method,
+    handler: httpAction(() => Promise.resolve(refuseMethod())),
+  });
+}
 
 export default http;

@@ -36,6 +36,11 @@ type Env = {
   readonly DAYBOOK_ISSUED_AT_CLAIM: string | undefined;
   readonly DAYBOOK_AUTH_TIME_CLAIM: string | undefined;
   readonly DAYBOOK_RATE_LIMIT_PERCENT: string | undefined;
+  readonly DAYBOOK_DEPLOYMENT: string;
+  readonly DAYBOOK_CHECKPOINT_KEYS: string;
+  readonly DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: string | undefined;
+  readonly DAYBOOK_CHECKPOINT_EVENTS: string | undefined;
+  readonly DAYBOOK_WITNESSES: string | undefined;
 };
 
 /**

@@ -1,8 +1,25 @@
 import { describe, expect, test } from "vitest";
+import { sha256Noble } from "../../ledger/hash.ts";
+import { formatVerifierKey, signerKey, verifierKey } from "../../ledger/noteKeys.ts";
+import { checkpointKey, pinnedKey, TEST_DEPLOYMENT } from "../../tests/support/checkpointKeys.ts";
 import { ENVIRONMENT_VARIABLES, parseEnvironment } from "./environment.ts";
 
 const KEY = "ab".repeat(32);
-const GOOD = { DAYBOOK_INVITATION_KEYS: `k1:${KEY}`, DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32) };
+const SIGNER = checkpointKey(7);
+const WITNESS = formatVerifierKey(
+  verifierKey(
+    "witness.example",
+    "cosignature",
+    signerKey("a", "note", new Uint8Array(32), sha256Noble).publicKey,
+    sha256Noble,
+  ),
+);
+const GOOD = {
+  DAYBOOK_INVITATION_KEYS: `k1:${KEY}`,
+  DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+  DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
+  DAYBOOK_CHECKPOINT_KEYS: SIGNER,
+};
 
 describe("a good environment", () => {
   test("has defaults for what is optional", () => {
@@ -13,8 +30,30 @@ describe("a good environment", () => {
         DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
         DAYBOOK_ORG_CLAIM: "daybook_org",
         DAYBOOK_RATE_LIMIT_PERCENT: 100,
+        DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
+        DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: 15,
+        DAYBOOK_CHECKPOINT_EVENTS: 1000,
+        DAYBOOK_WITNESSES: [],
       },
     });
+  });
+
+  test("gives the functions of the app no signing key", () => {
+    expect(JSON.stringify(parseEnvironment(GOOD))).not.toContain("PRIVATE");
+    expect(ENVIRONMENT_VARIABLES).toContain("DAYBOOK_CHECKPOINT_KEYS");
+  });
+
+  test("takes several signing keys, and witnesses with https URLs or on the machine itself", () => {
+    const DAYBOOK_WITNESSES = `${WITNESS} https://witness.example/a/`;
+    const keys = `${SIGNER},${checkpointKey(8)}`;
+    expect(parseEnvironment({ ...GOOD, DAYBOOK_CHECKPOINT_KEYS: keys, DAYBOOK_WITNESSES })).toMatchObject({
+      environment: { DAYBOOK_WITNESSES: [{ key: WITNESS, url: "https://witness.example/a" }] },
+    });
+    for (const url of ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:2"]) {
+      expect(parseEnvironment({ ...GOOD, DAYBOOK_WITNESSES: `${WITNESS} ${url}` })).toMatchObject({
+        ok: true,
+      });
+    }
   });
 
   test("keeps the invitation keys in their order, the current one first", () => {
@@ -37,6 +76,8 @@ describe("a bad environment", () => {
       problems: [
         { variable: "DAYBOOK_INVITATION_KEYS", problem: "is not set" },
         { variable: "DAYBOOK_FINGERPRINT_KEY", problem: "is not set" },
+        { variable: "DAYBOOK_DEPLOYMENT", problem: "is not set" },
+        { variable: "DAYBOOK_CHECKPOINT_KEYS", problem: "is not set" },
       ],
     });
   });
@@ -65,6 +106,22 @@ describe("a bad environment", () => {
     ["DAYBOOK_RATE_LIMIT_PERCENT", "1.5"],
     ["DAYBOOK_RATE_LIMIT_PERCENT", "-1"],
     ["DAYBOOK_RATE_LIMIT_PERCENT", "Infinity"],
+    ["DAYBOOK_DEPLOYMENT", "https://daybook.example"],
+    ["DAYBOOK_DEPLOYMENT", "Daybook.Example"],
+    ["DAYBOOK_DEPLOYMENT", "daybook.example/org"],
+    ["DAYBOOK_CHECKPOINT_KEYS", ""],
+    ["DAYBOOK_CHECKPOINT_KEYS", pinnedKey(7)],
+    ["DAYBOOK_CHECKPOINT_KEYS", `${SIGNER},${SIGNER}`],
+    ["DAYBOOK_CHECKPOINT_KEYS", checkpointKey(7, "other.example")],
+    ["DAYBOOK_CHECKPOINT_KEYS", `${SIGNER},`],
+    ["DAYBOOK_CHECKPOINT_INTERVAL_MINUTES", "0"],
+    ["DAYBOOK_CHECKPOINT_INTERVAL_MINUTES", "10081"],
+    ["DAYBOOK_CHECKPOINT_EVENTS", "1e3"],
+    ["DAYBOOK_WITNESSES", WITNESS],
+    ["DAYBOOK_WITNESSES", `${WITNESS} http://witness.example`],
+    ["DAYBOOK_WITNESSES", `${WITNESS} https://user@witness.example`],
+    ["DAYBOOK_WITNESSES", `${WITNESS} https://a.example,${WITNESS} https://b.example`],
+    ["DAYBOOK_WITNESSES", `${pinnedKey(7)} https://a.example`],
   ])("%s=%j is named, its value is not", (variable, value) => {
     const parsed = parseEnvironment({ ...GOOD, [variable]: value });
     if (parsed.ok) throw new Error("the environment was accepted");

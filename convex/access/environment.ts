@@ -3,6 +3,7 @@
  * listens, so that a missing or bad variable stops start-up; the functions call `environment()`.
  */
 import { z } from "zod";
+import { evidenceProblems, evidenceVariables, LEDGER_VARIABLES } from "./evidenceVariables.ts";
 
 const HEX_256_BIT = /^[0-9a-f]{64}$/;
 
@@ -55,6 +56,7 @@ const environmentSchema = z.object({
     .regex(/^[1-9][0-9]{0,5}$/, "must be a whole number of percent, 1 to 999999")
     .default("100")
     .transform(Number),
+  ...evidenceVariables,
 });
 
 export type Environment = z.output<typeof environmentSchema>;
@@ -68,7 +70,10 @@ export function sessionClaims(of: Environment): { issuedAt: string; authenticate
 }
 
 /** Names of the variables that the functions may read; the host passes these and no others. */
-export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape);
+export const ENVIRONMENT_VARIABLES: readonly string[] = [
+  ...Object.keys(environmentSchema.shape),
+  ...LEDGER_VARIABLES,
+];
 
 export type EnvironmentProblem = { variable: string; problem: string };
 
@@ -77,12 +82,13 @@ export function parseEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
 ): { ok: true; environment: Environment } | { ok: false; problems: EnvironmentProblem[] } {
   const parsed = environmentSchema.safeParse(variables);
-  if (parsed.success) return { ok: true, environment: parsed.data };
-  const problems = parsed.error.issues.map((issue) => ({
+  const aboutKeys = evidenceProblems(variables);
+  if (parsed.success && aboutKeys.length === 0) return { ok: true, environment: parsed.data };
+  const problems = (parsed.error?.issues ?? []).map((issue) => ({
     variable: String(issue.path[0]),
     problem: variables[String(issue.path[0])] === undefined ? "is not set" : issue.message,
   }));
-  return { ok: false, problems };
+  return { ok: false, problems: [...problems, ...aboutKeys] };
 }
 
 let cached: Environment | undefined;

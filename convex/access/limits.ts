@@ -19,6 +19,7 @@ const CALLS_PER_MINUTE = {
   chat: 1_200,
   payment: 600,
   invitation: 600,
+  checkpoint: 60,
 } as const satisfies Record<LimitClass | "user" | "organization", number>;
 
 type LimitName = keyof typeof CALLS_PER_MINUTE;

@@ -48,7 +48,7 @@ describe("a role in a row", () => {
     expect(outcome(() => conditionFor("commands/organizations:create", "owner"))).toBe("FORBIDDEN");
   });
 
-  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export", () => {
+  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export or asks for a checkpoint", () => {
     const open = Object.entries(POLICY).filter(([, row]) => "whenFrozen" in row);
     const reads = [
       "projections/organizations:current",
@@ -57,15 +57,22 @@ describe("a role in a row", () => {
       "projections/alerts:list",
       "projections/ledger:head",
       "projections/ledger:events",
+      "projections/ledger:checkpoint",
+      "projections/ledger:checkpoints",
+      "projections/ledger:inclusionProof",
+      "projections/ledger:consistencyProof",
+      "projections/ledger:streamAt",
+      "projections/ledger:rowDigests",
     ];
-    const writes = ["commands/organizations:unfreeze", "commands/ledger:beginExport"];
+    const requestCheckpoint = "commands/ledger:requestCheckpoint";
+    const writes = ["commands/organizations:unfreeze", "commands/ledger:beginExport", requestCheckpoint];
     expect(open.map(([name]) => name)).toEqual([...writes, ...reads]);
-    const [unfreeze, beginExport, ...readers] = open.map(([, row]) => row);
+    const [unfreeze, beginExport, request, ...readers] = open.map(([, row]) => row);
     expect(unfreeze).toMatchObject({ whenFrozen: ["owner"], frozenBy: ["owner"] });
-    expect(beginExport).toMatchObject({ frozenBy: ["owner", "operator"] });
+    for (const row of [beginExport, request]) expect(row).toMatchObject({ frozenBy: ["owner", "operator"] });
     for (const row of readers) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
     const closed = Object.entries(POLICY).filter(([, row]) => "whenClosed" in row);
-    expect(closed.map(([name]) => name)).toEqual(reads);
+    expect(closed.map(([name]) => name)).toEqual([requestCheckpoint, ...reads]);
     for (const [, row] of closed) expect(row).toMatchObject({ whenClosed: ["owner", "auditor"] });
   });
 });

@@ -15,9 +15,10 @@ import { outranks } from "./roles.ts";
  * - `assigned`: the object is assigned to the caller.
  * - `assignedOrUnassigned`: the object is assigned to the caller or to nobody.
  * - `assignedWithoutPrice`: as `assigned`, and prices are left out of the answer.
+ * - `ownEvents`: the event is the caller's own: its actor.
  */
 export type Condition =
-  "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice";
+  "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice" | "ownEvents";
 
 /** Who holds an organisation frozen. */
 export type Hold = "owner" | "operator" | "integrity";
@@ -34,7 +35,7 @@ export type StepUp = {
 };
 
 /** Commands that are limited together, and more strictly than `command`, which every command has to itself. */
-export type LimitClass = "command" | "status" | "chat" | "payment" | "invitation";
+export type LimitClass = "command" | "status" | "chat" | "payment" | "invitation" | "checkpoint";
 
 export type PolicyRow =
   | { level: "signedIn"; limit?: LimitClass }
@@ -68,6 +69,15 @@ const EVERY_ROLE_BUT_AUDITOR = {
   guest: "always",
 } as const;
 const EVERY_ROLE = { ...EVERY_ROLE_BUT_AUDITOR, auditor: "always" } as const;
+/** Owners and auditors prove any event, everybody else what they did themselves. */
+const PROVERS = {
+  owner: "always",
+  manager: "ownEvents",
+  staff: "ownEvents",
+  freelancer: "ownEvents",
+  guest: "ownEvents",
+  auditor: "always",
+} as const;
 const EXPORTERS = ["owner", "auditor"] as const;
 /** Owners and auditors read and export a frozen organisation, and a closed one while its rows are there. */
 const ALWAYS_EXPORTED = { whenFrozen: EXPORTERS, whenClosed: EXPORTERS } as const;
@@ -129,6 +139,15 @@ export const POLICY = {
     frozenBy: ["owner", "operator"],
   },
 
+  "commands/ledger:requestCheckpoint": {
+    level: "member",
+    limit: "checkpoint",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+    // Nothing is signed over what may be damaged.
+    frozenBy: ["owner", "operator"],
+  },
+
   "projections/organizations:current": {
     level: "member",
     roles: EVERY_ROLE,
@@ -162,6 +181,32 @@ export const POLICY = {
     ...ALWAYS_EXPORTED,
   },
   "projections/ledger:events": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:checkpoint": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:checkpoints": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:inclusionProof": { level: "member", roles: PROVERS, ...ALWAYS_EXPORTED },
+  "projections/ledger:consistencyProof": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:streamAt": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/ledger:rowDigests": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
     ...ALWAYS_EXPORTED,
@@ -210,7 +255,13 @@ export type Relation = {
   assigneeId?: string | null;
   /** Roles that are granted and the role of the member that is changed. */
   rolesConcerned?: readonly Role[];
+  /** Who did what the object tells of; null when no user did. */
+  actorId?: string | null;
 };
+
+function requireOwn(caller: { userId: string }, { actorId }: Relation): void {
+  if (actorId !== caller.userId) throw new Refusal("NOT_FOUND");
+}
 
 /**
  * Holds a condition against the object. Throws NOT_FOUND where the caller may not know that the object exists,
@@ -234,5 +285,7 @@ export function requireRelation(
     case "assignedOrUnassigned":
       if (relation.assigneeId === caller.userId || relation.assigneeId === null) return;
       throw new Refusal("NOT_FOUND");
+    case "ownEvents":
+      requireOwn(caller, relation);
   }
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { checkpointKey, TEST_DEPLOYMENT } from "../../tests/support/checkpointKeys.ts";
 import type * as Sessions from "./sessions.ts";
 
 const NOW = Date.UTC(2030, 0, 1);
@@ -9,6 +10,8 @@ async function deployed(variables: Record<string, string> = {}): Promise<typeof 
   vi.resetModules();
   vi.stubEnv("DAYBOOK_INVITATION_KEYS", `k1:${"1".repeat(64)}`);
   vi.stubEnv("DAYBOOK_FINGERPRINT_KEY", "2".repeat(64));
+  vi.stubEnv("DAYBOOK_DEPLOYMENT", TEST_DEPLOYMENT);
+  vi.stubEnv("DAYBOOK_CHECKPOINT_KEYS", checkpointKey(1));
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
   return await import("./sessions.ts");
 }

@@ -2,7 +2,7 @@
  * The ledger's only pen (INV-01). Several events go in at once, all or none.
  *
  * Phases: read the head and the streams' versions → for each event complete the envelope, hold it against the
- * catalogue (INV-03) and the chain (INV-02), hash it → write events, head and receipt.
+ * catalogue (INV-03) and the chain (INV-02), hash it → write events, nodes of the tree, head and receipt.
  *
  * Not yet verified here: that the caller was authorised. The corridor (`convex/pipeline`) is the only caller.
  */
@@ -14,6 +14,7 @@ import { genesisHash, hashCanonicalEvent, sha256Noble } from "../../ledger/hash.
 import { mutation, type MutationCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
 import { IntegrityError } from "./row.ts";
+import { treeAfterAppend } from "./trees.ts";
 
 const newEventValidator = v.object({
   stream: v.string(),
@@ -153,8 +154,14 @@ export const append = mutation({
       entries.push({ text: sealed.text, hash: sealed.hash });
       head = { seq, hash: sealed.hash, recordedAt };
     }
-    if (stored === null) await ctx.db.insert("heads", { orgId, ...head });
-    else await ctx.db.patch("heads", stored._id, head);
+    const tree = await treeAfterAppend(
+      ctx,
+      orgId,
+      stored ?? { seq: 0 },
+      entries.map(({ hash }) => hash),
+    );
+    if (stored === null) await ctx.db.insert("heads", { orgId, ...head, ...tree });
+    else await ctx.db.patch("heads", stored._id, { ...head, ...tree });
     const positions = {
       firstSeq: head.seq - entries.length + 1,
       lastSeq: head.seq,

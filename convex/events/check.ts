@@ -1,5 +1,6 @@
 /**
- * The integrity check's reads: the chain of one organisation, page by page, held against itself. A page ends with
+ * The integrity check's reads: the chain of one organisation, page by page, held against itself, and its tree and
+ * checkpoints against the chain. A page ends with
  * the position that the next one goes on from, so no call reads more than a page however long the ledger is. The
  * auditor's verifier (ledger/verify) stays the authority: it also tells kinds of damage apart that this one does not.
  */
@@ -8,11 +9,20 @@ import { genesisHash, sha256Noble } from "../../ledger/hash.ts";
 import { query, type QueryCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
 import { eventOfRow, IntegrityError, type EventRow } from "./row.ts";
+import { checkTreeEnd, checkTreePage } from "./treeCheck.ts";
 
 const PAGE = 100;
 
-/** Where a check stands: the last event that was sound, by sequence, hash (64 hex) and time; 0 before the first. */
-const positionValidator = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
+/**
+ * Where a check stands: the last event that was sound, by sequence, hash (64 hex) and time, 0 before the first, and the
+ * frontier that the tree of these events has, worked out from them alone.
+ */
+const positionValidator = v.object({
+  seq: v.number(),
+  hash: v.string(),
+  recordedAt: v.number(),
+  frontier: v.array(v.string()),
+});
 type Position = Infer<typeof positionValidator>;
 
 const damageValidator = v.object({ seq: v.number(), kind: v.string() });
@@ -45,7 +55,7 @@ async function checkRow(ctx: QueryCtx, at: Position, row: EventRow): Promise<Pos
     if (catalogueProblem(event) !== null) return { seq, kind: "unknown type" };
     if (event.recordedAt < at.recordedAt) return { seq, kind: "time reversed" };
     if (!(await isInStream(ctx, row))) return { seq, kind: "inserted" };
-    return { seq, hash: row.hash, recordedAt: event.recordedAt };
+    return { ...at, seq, hash: row.hash, recordedAt: event.recordedAt };
   } catch (error) {
     if (error instanceof IntegrityError || error instanceof SyntaxError) return { seq, kind: "altered" };
     throw error;
@@ -77,7 +87,8 @@ export const page = query({
     v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
   ),
   handler: async (ctx, { orgId, from, knownHead }) => {
-    let at: Position = from ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0 };
+    const begin = from ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0, frontier: [] };
+    let at: Position = begin;
     const first = at.seq;
     const rows = await ctx.db
       .query("events")
@@ -91,11 +102,19 @@ export const page = query({
         return { outcome: "damaged" as const, damage: { seq: at.seq, kind: "altered" } };
       }
     }
+    const tree = await checkTreePage(
+      ctx,
+      orgId,
+      begin,
+      rows.map(({ hash }) => hash),
+    );
+    if ("kind" in tree) return { outcome: "damaged" as const, damage: tree };
+    at = { ...at, frontier: tree.frontier };
     if (rows.length === PAGE) return { outcome: "sound" as const, at };
     const damage =
       knownHead !== null && knownHead.seq > at.seq
         ? { seq: at.seq + 1, kind: "truncated" }
-        : await checkHead(ctx, orgId, at);
+        : ((await checkHead(ctx, orgId, at)) ?? (await checkTreeEnd(ctx, orgId, at)));
     return damage === null ? { outcome: "done" as const, at } : { outcome: "damaged" as const, damage };
   },
 });

@@ -1,3 +1,9 @@
 import { defineComponent } from "convex/server";
+import { v } from "convex/values";
 
-export default defineComponent("events");
+export default defineComponent("events", {
+  env: {
+    DAYBOOK_DEPLOYMENT: v.string(),
+    DAYBOOK_CHECKPOINT_KEYS: v.string(),
+  },
+});

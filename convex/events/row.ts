@@ -15,9 +15,13 @@ export type EventRow = {
 
 /** Damage in the ledger: carries the position. Never retried, never swallowed. */
 export class IntegrityError extends Error {
+  /** Where it shows and what it is. */
+  readonly damage: { readonly seq: number; readonly kind: string };
+
   constructor(invariant: string, orgId: string, seq: number, detail: string) {
     super(`${invariant} ${orgId} sequence ${seq}: ${detail}`);
     this.name = "IntegrityError";
+    this.damage = { seq, kind: detail };
   }
 }
 

@@ -18,15 +18,98 @@ export default defineSchema({
     hash: v.string(),
   })
     .index("by_orgId_and_seq", ["orgId", "seq"])
-    .index("by_orgId_and_stream_and_streamVersion", ["orgId", "stream", "streamVersion"]),
+    .index("by_orgId_and_stream_and_streamVersion", ["orgId", "stream", "streamVersion"])
+    .index("by_orgId_and_eventId", ["orgId", "eventId"]),
 
-  /** The newest event of each organisation: the one contended row of an append. Written by `append`; read by `append` and `read`. */
+  /**
+   * The newest event of each organisation, with the frontier of its Merkle tree: the one contended row of an append.
+   * Written by `append`, and by `tree` where the tree is behind the chain; read by `append`, `read`, `check` and the
+   * files of the tree.
+   */
   heads: defineTable({
     orgId: v.string(),
     seq: v.number(),
     hash: v.string(),
     recordedAt: v.number(),
+    /** Leaves of the tree: `seq`, or fewer until `tree` has read the events of a ledger that had no tree. */
+    treeSize: v.optional(v.number()),
+    /** Roots of the tree's perfect subtrees, the largest first, 64 hex each. */
+    frontier: v.optional(v.array(v.string())),
   }).index("by_orgId", ["orgId"]),
+
+  /**
+   * The nodes of the Merkle trees at every fourth level, each inserted when it is complete and never updated. `tree` is
+   * an organisation's id, or `log` for the log of logs. Row `index` of tile level L is the node at level 4 * L. Leaf
+   * hashes are not here: they follow from the events and from `logLeaves`. Written by `append`, `tree` and
+   * `logOfLogs`; read by `proofs`, `treeCheck` and what makes checkpoints.
+   */
+  treeHashes: defineTable({
+    tree: v.string(),
+    level: v.number(),
+    index: v.number(),
+    /** 64 hex. */
+    hash: v.string(),
+  }).index("by_tree_and_level_and_index", ["tree", "level", "index"]),
+
+  /**
+   * Signed heads of the trees, one per size, never updated. Written by `checkpoints` and `logOfLogs` once they are
+   * proven to agree with the one before; read by `checkpoints`, `logOfLogs`, `proofs`, `treeCheck` and `cosignatures`.
+   */
+  checkpoints: defineTable({
+    tree: v.string(),
+    size: v.number(),
+    /** 64 hex. */
+    root: v.string(),
+    /** The signed note, as it is published but for the cosignatures. */
+    note: v.string(),
+    at: v.number(),
+    /** Name of the key that signed, and the key's id (8 hex). */
+    keyName: v.string(),
+    keyId: v.string(),
+  }).index("by_tree_and_size", ["tree", "size"]),
+
+  /** Witnesses' cosignatures of checkpoints, one per witness key and checkpoint. Written by `cosignatures` once verified; read by it and `proofs`. */
+  cosignatures: defineTable({
+    tree: v.string(),
+    size: v.number(),
+    witness: v.string(),
+    keyId: v.string(),
+    /** The signature line of the note, with its newline. */
+    line: v.string(),
+    /** The witness's time, seconds since the epoch. */
+    time: v.number(),
+  })
+    .index("by_tree_and_size_and_witness_and_keyId", ["tree", "size", "witness", "keyId"])
+    .index("by_tree_and_witness_and_keyId_and_size", ["tree", "witness", "keyId", "size"]),
+
+  /** Organisations' checkpoints that the log of logs does not hold yet. Written by `checkpoints`, taken out by `logOfLogs`, which reads them. */
+  unloggedCheckpoints: defineTable({ orgId: v.string(), size: v.number() }).index("by_orgId_and_size", [
+    "orgId",
+    "size",
+  ]),
+
+  /** The leaves of the log of logs, in order. Written by `logOfLogs`, never updated; read by `logOfLogs`, `proofs` and `treeCheck`. */
+  logLeaves: defineTable({
+    index: v.number(),
+    /** The organisation's checkpoint that it stands for. */
+    orgId: v.string(),
+    size: v.number(),
+    /** The leaf's hash, 64 hex. */
+    hash: v.string(),
+  })
+    .index("by_index", ["index"])
+    .index("by_orgId_and_size", ["orgId", "size"]),
+
+  /** What did not agree with what was signed or witnessed. Written by `incidents`, once per kind and detail, and never changed; read by it for the operator. */
+  treeIncidents: defineTable({
+    tree: v.string(),
+    kind: v.string(),
+    detail: v.string(),
+    at: v.number(),
+  }).index("by_tree_and_kind_and_detail", ["tree", "kind", "detail"]),
+
+  /** The head of the log of logs, one row. Written by `logOfLogs`; read by it, `proofs` and `treeCheck`. No command touches it. */
+  logHead: defineTable({ treeSize: v.number(), frontier: v.array(v.string()) }),
 
   /**
    * What a command's idempotency key did, kept for ever. Ids only: never a secret, never personal data.

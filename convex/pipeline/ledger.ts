@@ -1,5 +1,6 @@
 /** The corridor's way to the ledger component: load an aggregate, look a receipt up, append. */
 import { parseEvent, type Actor, type EventEnvelope, type Source } from "../../ledger/event.ts";
+import type { FunctionReturnType } from "convex/server";
 import { components } from "../_generated/api.js";
 import type { MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, ResultIds } from "../domain/decision.ts";
@@ -70,6 +71,14 @@ export type Appending = {
   /** Under which key a repeat finds what was done; absent when no client's command did it. */
   receipt?: { key: ReceiptKey; fingerprint: string };
 };
+
+/** Makes the checkpoint of the organisation's present head, or finds it made. It takes no event. */
+export async function makeCheckpoint(
+  ctx: MutationCtx,
+  orgId: string,
+): Promise<FunctionReturnType<typeof components.events.checkpoints.make>> {
+  return await ctx.runMutation(components.events.checkpoints.make, { orgId });
+}
 
 /** Appends a decision's events, with the receipt if there is one, and returns the events as folds see them. */
 export async function appendDecision(

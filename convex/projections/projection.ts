@@ -3,7 +3,13 @@
  * one way to apply it. The same fold runs in the command's transaction and in a rebuild.
  */
 import { canonicalize } from "../../ledger/canonicalJson.ts";
-import type { NamedTableInfo, OrderedQuery, WithoutSystemFields } from "convex/server";
+import type {
+  NamedTableInfo,
+  OrderedQuery,
+  PaginationOptions,
+  PaginationResult,
+  WithoutSystemFields,
+} from "convex/server";
 import type { DataModel, Doc } from "../_generated/dataModel.js";
 import type { TenantReader, TenantTable, TenantWriter } from "../access/tenantDb.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
@@ -30,6 +36,9 @@ export type ProjectionSpec<Table extends ProjectionTable> = {
 
 export type AnyRow = Row<ProjectionTable>;
 
+/** A row and the key that it stands under. */
+export type KeyedRow = { key: string; row: AnyRow };
+
 /** A projection as the corridor and a rebuild use it. */
 export type Projection = {
   table: ProjectionTable;
@@ -39,6 +48,8 @@ export type Projection = {
   apply: (tenant: TenantWriter, event: DomainEvent) => Promise<void>;
   /** Up to `limit` rows of the organisation, in the order of their keys. */
   read: (tenant: TenantReader, limit: number) => Promise<AnyRow[]>;
+  /** A page of the organisation's rows, each with its key. */
+  page: (tenant: TenantReader, options: PaginationOptions) => Promise<PaginationResult<KeyedRow>>;
   /** Makes the organisation's rows, at most `limit`, these by key; rows that are right already stay untouched. */
   reconcile: (tenant: TenantWriter, rows: ReadonlyMap<string, AnyRow>, limit: number) => Promise<void>;
 };
@@ -68,6 +79,14 @@ export function defineProjection<Table extends ProjectionTable>(spec: Projection
     async read(tenant, limit) {
       const docs = await spec.rows(tenant).take(limit);
       return docs.map((doc) => withoutSystemFields<Table>(doc) as unknown as AnyRow);
+    },
+    async page(tenant, options) {
+      const result = await spec.rows(tenant).paginate(options);
+      const keyed = result.page.map((doc) => {
+        const row = withoutSystemFields<Table>(doc);
+        return { key: spec.keyOf(row), row: row as unknown as AnyRow };
+      });
+      return { ...result, page: keyed };
     },
     async reconcile(tenant, rows, limit) {
       const wanted = new Map(rows);

@@ -6,12 +6,18 @@
 import { v } from "convex/values";
 import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
-import { freezeForIntegrity, tombstoneOf } from "../access/lifecycle.ts";
-import { recordIncident } from "../access/securityLog.ts";
+import { freezeForDamage, isRemoved } from "../access/damage.ts";
 import { tenantReader, tenantWriter } from "../access/tenantDb.ts";
-import { checkPage, organizationAfter } from "./ledgerCheck.ts";
+import { checkLogPage, checkPage, organizationAfter, recordLogIncident } from "./ledgerCheck.ts";
 
-const position = v.object({ seq: v.number(), hash: v.string(), recordedAt: v.number() });
+const BY = "workers/integrity";
+
+const position = v.object({
+  seq: v.number(),
+  hash: v.string(),
+  recordedAt: v.number(),
+  frontier: v.array(v.string()),
+});
 
 /** Begins a round, and the search for orphaned rows with it, or goes on with the organisation after one. */
 export const next = internalMutation({
@@ -21,16 +27,28 @@ export const next = internalMutation({
     if (after === undefined)
       await ctx.scheduler.runAfter(0, internal.workers.orphans.step, { inRound: true });
     const orgId = await organizationAfter(ctx, after ?? null);
-    if (orgId !== null)
-      await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });
+    if (orgId === null) await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, {});
+    else await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId, inRound: true });
     return null;
   },
 });
 
-/** Of a removed organisation nothing is kept but its ledger. */
-async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
-  return typeof (await tombstoneOf(ctx, orgId))?.removedAt === "number";
-}
+/** Checks a page of the log of logs, and schedules the next. */
+export const logStep = internalMutation({
+  args: { from: v.optional(v.object({ seq: v.number(), frontier: v.array(v.string()) })) },
+  returns: v.union(v.literal("sound"), v.literal("done"), v.literal("damaged")),
+  handler: async (ctx, args) => {
+    const checked = await checkLogPage(ctx, args);
+    if (checked.outcome === "sound") {
+      await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, { from: checked.at });
+    }
+    if (checked.outcome !== "damaged") return checked.outcome;
+    const { orgId, damage } = checked;
+    if (orgId !== null) await freezeForDamage(ctx, orgId, damage, { actor: "system/integrity", by: BY });
+    else await recordLogIncident(ctx, { kind: "damaged", detail: `size ${damage.seq}: ${damage.kind}` });
+    return checked.outcome;
+  },
+});
 
 async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; hash: string }): Promise<void> {
   const tenant = tenantWriter(ctx, orgId);
@@ -39,19 +57,6 @@ async function keepHead(ctx: MutationCtx, orgId: string, head: { seq: number; ha
   const row = { seq: head.seq, hash: head.hash, at: Date.now() };
   if (known === null) await tenant.insert("verifiedHeads", row);
   else await tenant.replace("verifiedHeads", known, row);
-}
-
-/** Freezes an organisation for damage that was found, by this check or by an auditor. Once is enough. */
-async function freezeFor(
-  ctx: MutationCtx,
-  orgId: string,
-  damage: { seq: number; kind: string },
-  actor: string,
-): Promise<void> {
-  const detail = `sequence ${damage.seq}: ${damage.kind}`;
-  console.error(`INV-02 ${orgId} ${detail}`);
-  if ((await isRemoved(ctx, orgId)) || !(await freezeForIntegrity(ctx, orgId, damage))) return;
-  await recordIncident(ctx, { orgId, actor, function: "workers/integrity", code: "LEDGER_DAMAGED", detail });
 }
 
 /** Checks a page of one organisation's ledger; in a round, what comes after it is scheduled. */
@@ -67,7 +72,8 @@ export const step = internalMutation({
       await ctx.scheduler.runAfter(0, internal.workers.integrity.step, args);
       return checked.outcome;
     }
-    if (checked.outcome === "damaged") await freezeFor(ctx, orgId, checked.damage, "system/integrity");
+    if (checked.outcome === "damaged")
+      await freezeForDamage(ctx, orgId, checked.damage, { actor: "system/integrity", by: BY });
     else await keepHead(ctx, orgId, checked.at);
     if (inRound) await ctx.scheduler.runAfter(0, internal.workers.integrity.next, { after: orgId });
     return checked.outcome;
@@ -79,7 +85,7 @@ export const report = internalMutation({
   args: { orgId: v.string(), seq: v.number(), kind: v.string() },
   returns: v.null(),
   handler: async (ctx, { orgId, seq, kind }) => {
-    await freezeFor(ctx, orgId, { seq, kind }, "operator/report");
+    await freezeForDamage(ctx, orgId, { seq, kind }, { actor: "operator/report", by: BY });
     return null;
   },
 });

@@ -13,6 +13,14 @@ export async function checkPage(
   return await ctx.runQuery(components.events.check.page, args);
 }
 
+/** One page of the log of logs, held against itself and against the organisations' checkpoints. */
+export async function checkLogPage(
+  ctx: Pick<MutationCtx, "runQuery">,
+  args: FunctionArgs<typeof components.events.treeCheck.logPage>,
+): Promise<FunctionReturnType<typeof components.events.treeCheck.logPage>> {
+  return await ctx.runQuery(components.events.treeCheck.logPage, args);
+}
+
 /** The organisation that comes after another one; null after the last. */
 export async function organizationAfter(
   ctx: Pick<MutationCtx, "runQuery">,
@@ -37,4 +45,54 @@ export async function hasReceipt(
 /** Removes up to 200 receipts of a closed organisation; returns how many. */
 export async function removeReceipts(ctx: Pick<MutationCtx, "runMutation">, orgId: string): Promise<number> {
   return await ctx.runMutation(components.events.receipts.removeOfClosed, { orgId });
+}
+
+type Checkpoints = typeof components.events.checkpoints;
+
+/** The organisations of one page that are due for a checkpoint. */
+export async function dueForCheckpoint(
+  ctx: Pick<MutationCtx, "runQuery">,
+  args: FunctionArgs<Checkpoints["due"]>,
+): Promise<FunctionReturnType<Checkpoints["due"]>> {
+  return await ctx.runQuery(components.events.checkpoints.due, args);
+}
+
+/** Makes the checkpoint of an organisation's present head, or finds it made. */
+export async function makeCheckpoint(
+  ctx: Pick<MutationCtx, "runMutation">,
+  orgId: string,
+): Promise<FunctionReturnType<Checkpoints["make"]>> {
+  return await ctx.runMutation(components.events.checkpoints.make, { orgId });
+}
+
+/** Adds some of the events that an organisation's tree lacks. */
+export async function catchUpTree(
+  ctx: Pick<MutationCtx, "runMutation">,
+  orgId: string,
+): Promise<FunctionReturnType<typeof components.events.tree.catchUp>> {
+  return await ctx.runMutation(components.events.tree.catchUp, { orgId });
+}
+
+/** Takes queued checkpoints into the log of logs and signs it. */
+export async function extendLogOfLogs(
+  ctx: Pick<MutationCtx, "runMutation">,
+): Promise<FunctionReturnType<typeof components.events.logOfLogs.extend>> {
+  return await ctx.runMutation(components.events.logOfLogs.extend, {});
+}
+
+/** Keeps that the log of logs does not agree with what was signed or witnessed, and tells the platform's log. */
+export async function recordLogIncident(
+  ctx: Pick<MutationCtx, "runMutation">,
+  incident: { kind: string; detail: string },
+): Promise<void> {
+  console.error(`INV-13 the log of logs: ${incident.kind}, ${incident.detail}`);
+  await ctx.runMutation(components.events.incidents.record, { tree: "log", ...incident });
+}
+
+/** Keeps the witnesses' signature lines of a checkpoint that verify; answers how many are new. */
+export async function keepLines(
+  ctx: Pick<MutationCtx, "runMutation">,
+  args: FunctionArgs<typeof components.events.cosignatures.keep>,
+): Promise<number> {
+  return await ctx.runMutation(components.events.cosignatures.keep, args);
 }

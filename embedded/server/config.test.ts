@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { sha256Noble } from "../../ledger/hash.ts";
+import { formatVerifierKey, signerKey, verifierKey } from "../../ledger/noteKeys.ts";
+import { checkpointKey } from "../../tests/support/checkpointKeys.ts";
 import { parseConfig, type Variables } from "./config.ts";
 
 const KEY_A = "a".repeat(64);
@@ -7,6 +10,8 @@ const PRODUCTION: Variables = {
   DAYBOOK_ENV: "production",
   DAYBOOK_INVITATION_KEYS: `k1:${KEY_A}`,
   DAYBOOK_FINGERPRINT_KEY: KEY_B,
+  DAYBOOK_DEPLOYMENT: "daybook.example",
+  DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1, "daybook.example"),
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
   DAYBOOK_AUTH_AUDIENCE: "daybook",
 };
@@ -39,6 +44,8 @@ test("production names every missing variable at once", () => {
     "DAYBOOK_AUTH_AUDIENCE is not set",
     "DAYBOOK_INVITATION_KEYS is not set",
     "DAYBOOK_FINGERPRINT_KEY is not set",
+    "DAYBOOK_DEPLOYMENT is not set",
+    "DAYBOOK_CHECKPOINT_KEYS is not set",
   ]);
 });
 
@@ -84,6 +91,9 @@ test.each([
   ["DAYBOOK_UPLOAD_MIB_MAX", "-1"],
   ["DAYBOOK_UPLOAD_MIB_MAX", "1GiB"],
   ["DAYBOOK_UPLOAD_MIB_MAX", "1073741825"],
+  ["DAYBOOK_DEPLOYMENT", "Daybook"],
+  ["DAYBOOK_CHECKPOINT_KEYS", checkpointKey(1, "other.example")],
+  ["DAYBOOK_WITNESSES", "key"],
   ["LOG_LEVEL", "verbose"],
   ["LOG_LEVEL", ""],
 ])("production refuses %s=%s and names it", (variable, value) => {
@@ -135,6 +145,8 @@ test("a bad variable hides no other problem", () => {
     "DAYBOOK_AUTH_AUDIENCE",
     "DAYBOOK_INVITATION_KEYS",
     "DAYBOOK_FINGERPRINT_KEY",
+    "DAYBOOK_DEPLOYMENT",
+    "DAYBOOK_CHECKPOINT_KEYS",
   ]);
   expect(variablesNamed({ DAYBOOK_ENV: "development", HOST: "0.0.0.0", PORT: "x" })).toEqual([
     "PORT",
@@ -142,13 +154,29 @@ test("a bad variable hides no other problem", () => {
   ]);
 });
 
+test("production offers checkpoints to witnesses over https only", () => {
+  const { publicKey } = signerKey("a", "note", new Uint8Array(32), sha256Noble);
+  const key = formatVerifierKey(verifierKey("witness.example", "cosignature", publicKey, sha256Noble));
+  const witnesses = (url: string): string[] =>
+    variablesNamed({ ...PRODUCTION, DAYBOOK_WITNESSES: `${key} ${url}` });
+  expect(witnesses("https://witness.example")).toEqual([]);
+  expect(witnesses("http://127.0.0.1:1")).toEqual(["DAYBOOK_WITNESSES"]);
+});
+
+test("another deployment's name in development asks for a key of that name", () => {
+  const named = { DAYBOOK_ENV: "development", DAYBOOK_DEPLOYMENT: "try.example" };
+  expect(variablesNamed(named)).toEqual(["DAYBOOK_CHECKPOINT_KEYS"]);
+  const keys = checkpointKey(1, "try.example");
+  expect(problemsOf({ ...named, DAYBOOK_CHECKPOINT_KEYS: keys })).toEqual([]);
+});
+
 test("no message holds a value", () => {
-  const secret = "not-a-key-but-still-a-secret";
+  const secret = "not a key but still a secret";
   const variables = Object.fromEntries(
     [...Object.keys(PRODUCTION), "DAYBOOK_ADMIN_KEY", "HOST", "PORT"].map((name) => [name, secret]),
   );
   const problems = problemsOf(variables);
-  expect(problems).toHaveLength(7);
+  expect(problems).toHaveLength(8);
   expect(problems.join()).not.toContain(secret);
 });
 
@@ -177,6 +205,8 @@ test("functions get the declared variables and no others", () => {
   expect(parsed.ok && Object.keys(parsed.config.functionVariables).sort()).toEqual([
     "DAYBOOK_AUTH_AUDIENCE",
     "DAYBOOK_AUTH_ISSUER",
+    "DAYBOOK_CHECKPOINT_KEYS",
+    "DAYBOOK_DEPLOYMENT",
     "DAYBOOK_FINGERPRINT_KEY",
     "DAYBOOK_INVITATION_KEYS",
   ]);

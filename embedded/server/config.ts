@@ -13,6 +13,7 @@ import {
   type EnvironmentProblem,
 } from "../../convex/access/environment.ts";
 import type { ConnectionLimits } from "./connections.ts";
+import { DEVELOPMENT_DEPLOYMENT, makeCheckpointKey } from "./developmentSecrets.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
 import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
 import { isLoopbackAddress, isLoopbackHostname } from "./loopback.ts";
@@ -82,7 +83,17 @@ const REPOSITORY_FUNCTIONS_DIR = path.resolve(import.meta.dirname, "../../convex
 const STAND_INS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"0".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "1".repeat(64),
+  DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT,
 };
+
+function standIns(variables: Variables): Record<string, string> {
+  // A key of development is named after its own deployment: another name needs a key of its own.
+  const isOwn = variables["DAYBOOK_CHECKPOINT_KEYS"] === undefined;
+  return {
+    ...STAND_INS,
+    ...(isOwn ? { DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT) } : {}),
+  };
+}
 
 const port = z
   .string()
@@ -148,6 +159,8 @@ const hostVariables = z.object({
     .refine(isIssuer, "must be an https URL without query or fragment")
     .optional(),
   DAYBOOK_AUTH_AUDIENCE: z.string().min(1, "must not be empty").max(512, "is too long").optional(),
+  /** In due form for the functions; here for what only production asks of it. */
+  DAYBOOK_WITNESSES: z.string().optional(),
 });
 
 type HostVariables = z.output<typeof hostVariables>;
@@ -183,7 +196,10 @@ export function parseConfig(
 
   // A bad DAYBOOK_ENV must not make every secret look missing.
   const givesEverySecret = variables["DAYBOOK_ENV"] === "production";
-  const forFunctions = parseEnvironment({ ...(givesEverySecret ? {} : STAND_INS), ...present(variables) });
+  const forFunctions = parseEnvironment({
+    ...(givesEverySecret ? {} : standIns(variables)),
+    ...present(variables),
+  });
   if (!forFunctions.ok) problems.push(...forFunctions.problems);
   else problems.push(...repeatedSecrets(forFunctions.environment, variables["DAYBOOK_ADMIN_KEY"]));
 
@@ -214,7 +230,16 @@ function crossCheck(host: AcceptedVariables): EnvironmentProblem[] {
   if (origins?.some((origin) => !isSecureOrLoopback(origin)) === true) {
     refuse("DAYBOOK_ALLOWED_ORIGINS", "must be https origins in production");
   }
+  checkWitnesses(host, refuse);
   return problems;
+}
+
+function checkWitnesses(
+  { DAYBOOK_ENV: environment, DAYBOOK_WITNESSES: witnesses = "" }: AcceptedVariables,
+  refuse: (variable: string, problem: string) => void,
+): void {
+  if (environment !== "production" || !/ http:/i.test(witnesses)) return;
+  refuse("DAYBOOK_WITNESSES", "must have https URLs in production");
 }
 
 function checkIssuer(host: AcceptedVariables, refuse: (variable: string, problem: string) => void): void {

@@ -12,7 +12,11 @@ import { Operator } from "../push/operator.ts";
 import { Authenticator, type TrustedProvider } from "./authentication.ts";
 import { Callers } from "./callers.ts";
 import type { HostConfig } from "./config.ts";
-import { loadDevelopmentSecrets, type DevelopmentSecrets } from "./developmentSecrets.ts";
+import {
+  DEVELOPMENT_DEPLOYMENT,
+  loadDevelopmentSecrets,
+  type DevelopmentSecrets,
+} from "./developmentSecrets.ts";
 import { claimDataFolder } from "./environmentMarker.ts";
 import { DevelopmentProvider } from "./developmentProvider.ts";
 import { Connections } from "./connections.ts";
@@ -158,14 +162,16 @@ function engineLog(log: Log): EngineOptions["log"] {
 
 function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<string, string> {
   if (secrets === undefined) return {};
-  const { DAYBOOK_INVITATION_KEYS, DAYBOOK_FINGERPRINT_KEY } = secrets;
-  return { DAYBOOK_INVITATION_KEYS, DAYBOOK_FINGERPRINT_KEY };
+  const { DAYBOOK_ADMIN_KEY: _adminKey, signingKey: _signingKey, ...variables } = secrets;
+  return { ...variables, DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT };
 }
+
+const SECRET_VARIABLES = ["DAYBOOK_INVITATION_KEYS", "DAYBOOK_FINGERPRINT_KEY", "DAYBOOK_CHECKPOINT_KEYS"];
 
 /** Keys are also kept out of the log when only a part of a variable is logged. */
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
-  const texts = [environment["DAYBOOK_INVITATION_KEYS"], environment["DAYBOOK_FINGERPRINT_KEY"], adminKey];
-  return texts.flatMap((text) => text?.split(/[:,|]/) ?? []).filter((part) => part.length >= 32);
+  const texts = [...SECRET_VARIABLES.map((name) => environment[name]), adminKey];
+  return texts.flatMap((text) => text?.split(/[:,|+]/) ?? []).filter((part) => part.length >= 32);
 }
 
 function isHttps(url: string | undefined): boolean {

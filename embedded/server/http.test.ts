@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask as askUrl, parsed, type Answer, type Asked } from "./askForTests.ts";
 import { TestHosts, tokenFor } from "./hostForTests.ts";
 import type { Host } from "./host.ts";
+import { checkpointKey } from "../../tests/support/checkpointKeys.ts";
 import { RawClient } from "./rawClientForTests.ts";
 
 const hosts = new TestHosts();
@@ -186,6 +187,8 @@ describe("the HTTP API", () => {
       DAYBOOK_ENV: "production",
       DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
       DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+      DAYBOOK_DEPLOYMENT: "daybook.test",
+      DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
       DAYBOOK_AUTH_ISSUER: "https://issuer.example",
       DAYBOOK_AUTH_AUDIENCE: "daybook",
     });

@@ -4,6 +4,7 @@ import { createConnection, createServer, type AddressInfo, type Server } from "n
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { HostError } from "../engine/errors.ts";
+import { checkpointKey } from "../../tests/support/checkpointKeys.ts";
 import { TestHosts } from "./hostForTests.ts";
 
 const hosts = new TestHosts();
@@ -185,6 +186,8 @@ describe("startHost", () => {
     DAYBOOK_ENV: "production",
     DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
     DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+    DAYBOOK_DEPLOYMENT: "daybook.test",
+    DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
     DAYBOOK_AUTH_ISSUER: "https://issuer.example",
     DAYBOOK_AUTH_AUDIENCE: "daybook",
   };

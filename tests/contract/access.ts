@@ -135,6 +135,24 @@ export function everyFunction(): Call[] {
     query("projections/alerts:list", projections.alerts.list, page),
     query("projections/ledger:head", projections.ledger.head, {}),
     query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
+    {
+      name: "commands/ledger:requestCheckpoint",
+      run: (client) => commandCode(client, commands.ledger.requestCheckpoint, {}),
+    },
+    query("projections/ledger:checkpoint", projections.ledger.checkpoint, { size: 999_999 }),
+    query("projections/ledger:checkpoints", projections.ledger.checkpoints, { afterSize: 0, limit: 10 }),
+    query("projections/ledger:inclusionProof", projections.ledger.inclusionProof, {
+      eventId: `evt_${NOWHERE}`,
+    }),
+    query("projections/ledger:consistencyProof", projections.ledger.consistencyProof, {
+      fromSize: 1,
+      toSize: 999_999,
+    }),
+    query("projections/ledger:streamAt", projections.ledger.streamAt, {
+      stream: `booking/${bookingId}`,
+      seq: 1,
+    }),
+    query("projections/ledger:rowDigests", projections.ledger.rowDigests, { table: "members", ...page }),
   ];
 }
 
@@ -165,7 +183,16 @@ const EVIDENCE = [
   "projections/alerts:list",
   "projections/ledger:head",
   "projections/ledger:events",
+  "commands/ledger:requestCheckpoint",
+  "projections/ledger:checkpoint",
+  "projections/ledger:checkpoints",
+  "projections/ledger:consistencyProof",
+  "projections/ledger:streamAt",
+  "projections/ledger:rowDigests",
 ];
+
+/** Everybody proves what they did themselves. */
+const OWN_PROOF = "projections/ledger:inclusionProof";
 
 /** The functions that each role may not call at all, typed from the design's table. */
 const FORBIDDEN: Record<Role, readonly string[]> = {
@@ -196,12 +223,13 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
         "projections/organizations:current",
         "projections/bookings:list",
         "projections/bookings:get",
+        OWN_PROOF,
       ].includes(name),
   ),
   guest: FUNCTION_NAMES.filter(
     (name) =>
       !SIGNED_IN.includes(name) &&
-      !["commands/members:leave", "projections/organizations:current"].includes(name),
+      !["commands/members:leave", "projections/organizations:current", OWN_PROOF].includes(name),
   ),
   auditor: FUNCTION_NAMES.filter(
     (name) =>
@@ -210,6 +238,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
         "projections/organizations:current",
         "projections/members:list",
         "projections/auditLog:list",
+        OWN_PROOF,
         ...EVIDENCE,
       ].includes(name),
   ),

@@ -12,6 +12,7 @@ import { api } from "../../convex/_generated/api.js";
 import { everyFunction } from "../contract/access.ts";
 import type { Backend, Client, Person } from "../support/backend.ts";
 import { HostProcess } from "../support/hostProcess.ts";
+import { checkpointKey } from "../support/checkpointKeys.ts";
 import { committed, defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
 
 const { commands } = api;
@@ -19,10 +20,12 @@ const ISSUER = "https://issuer.example";
 
 const hex = (): string => randomBytes(32).toString("hex");
 /** Secrets of the deployment, each one found by its own text. */
+const CHECKPOINT_KEY = checkpointKey(0x5a);
 const SECRETS = {
   invitationKey: hex(),
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
+  checkpointKey: CHECKPOINT_KEY.slice(CHECKPOINT_KEY.lastIndexOf("+") + 1),
   adminKey: `CANARY-admin-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
@@ -38,6 +41,8 @@ beforeAll(async () => {
     DAYBOOK_AUTH_AUDIENCE: "daybook",
     DAYBOOK_INVITATION_KEYS: `k2:${SECRETS.invitationKey},k1:${SECRETS.oldInvitationKey}`,
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
+    DAYBOOK_DEPLOYMENT: "daybook.test",
+    DAYBOOK_CHECKPOINT_KEYS: CHECKPOINT_KEY,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
     LOG_LEVEL: "debug",
   });

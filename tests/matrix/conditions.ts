@@ -157,6 +157,15 @@ const LAST_OWNER: readonly Boundary[] = [
   ),
 ];
 
+/** Proofs of the own events and of nobody else's; owners and auditors prove every event. */
+const OWN_EVENTS: readonly Boundary[] = forAll(
+  ["manager", "staff", "freelancer", "guest"],
+  "c13",
+  "projections/ledger:inclusionProof",
+  [{}],
+  [{ args: ({ ownEvents }) => ({ eventId: ownEvents.colleague }) }],
+);
+
 /** Every boundary whose refusal has a code. */
 export const BOUNDARIES: readonly Boundary[] = [
   ...forAll(
@@ -198,6 +207,7 @@ export const BOUNDARIES: readonly Boundary[] = [
   ...HIGH_ROLES,
   ...RANK,
   ...LAST_OWNER,
+  ...OWN_EVENTS,
 ];
 
 /** What an answer shows: in whose hands the bookings are, and whether it names prices. */

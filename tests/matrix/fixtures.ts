@@ -1,6 +1,7 @@
 /** What each public function is called with. A function without an entry here fails the matrix. */
+import { ROLES } from "../../ledger/event.ts";
 import type { Column } from "./table.ts";
-import { CANARY, type Holder, type Person, type Stage, type World } from "./world.ts";
+import { CANARY, type Holder, type Name, type Person, type Stage, type World } from "./world.ts";
 import { HOUR_MS, key } from "../support/scene.ts";
 
 export type Args = Readonly<Record<string, unknown>>;
@@ -27,6 +28,11 @@ const PAGE = { paginationOpts: { numItems: 50, cursor: null } };
 export function holderOf(column: Column): Holder {
   if (column.endsWith(":free")) return "nobody";
   return column === "freelancer" || column === "staff:other" ? "freelancer" : "staff";
+}
+
+/** Whose event a column's call is about: the caller's own. */
+function personOf(column: Column): Name {
+  return ROLES.find((role) => role === column) ?? "removed";
 }
 
 function onBooking(stage: Stage, more: (world: World) => Args = () => ({})): Fixture {
@@ -97,6 +103,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/bookings:complete": onBooking("inProgress"),
   "commands/bookings:markNoShow": onBooking("begun"),
   "commands/ledger:beginExport": plain(),
+  "commands/ledger:requestCheckpoint": plain(),
   "projections/organizations:mine": plain(PAGE),
   "projections/organizations:current": plain(),
   "projections/members:list": plain(PAGE),
@@ -108,11 +115,26 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "projections/alerts:list": plain(PAGE),
   "projections/ledger:head": plain(),
   "projections/ledger:events": plain({ afterSeq: 0, limit: 10 }),
+  "projections/ledger:checkpoint": plain(),
+  "projections/ledger:checkpoints": plain(),
+  "projections/ledger:inclusionProof": {
+    takesIds: true,
+    args: ({ ownEvents }, column) => ({ eventId: ownEvents[personOf(column)] }),
+  },
+  "projections/ledger:consistencyProof": {
+    args: ({ checkpointSizes: [fromSize, toSize] }) => ({ fromSize, toSize }),
+  },
+  "projections/ledger:streamAt": {
+    takesIds: true,
+    args: ({ orgId, checkpointSizes: [, seq] }) => ({ stream: `organization/${orgId}`, seq }),
+  },
+  "projections/ledger:rowDigests": plain({ table: "members", ...PAGE }),
 };
 
 /** The functions that take no idempotency key: queries and the choices of a session. */
 export function takesKey(name: string): boolean {
-  return name.startsWith("commands/") && !name.startsWith("commands/session:");
+  const isKeyless = name.startsWith("commands/session:") || name === "commands/ledger:requestCheckpoint";
+  return name.startsWith("commands/") && !isKeyless;
 }
 
 /** The complete arguments of a function for a column's caller, with a fresh idempotency key where it takes one. */

@@ -24,6 +24,7 @@ function toggled(list: readonly Role[] | undefined, role: Role): Role[] {
 function otherConditions(name: string, role: Role, condition: Condition): Condition[] {
   // An owner outranks everybody, so for owners the rank rule and none are the same.
   if (condition === "belowOwnRank") return role === "owner" ? [] : ["always"];
+  if (condition === "ownEvents") return ["always"];
   if (!/bookings:(?!request)/.test(name)) return [];
   const ofBookings: Condition[] = ["always", "assigned", "assignedOrUnassigned"];
   // A command shows no price.

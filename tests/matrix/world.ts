@@ -72,6 +72,10 @@ export type World = {
   /** A provider's organisation that means this one, and one that means none. */
   linkedProviderOrgId: string;
   unlinkedProviderOrgId: string;
+  /** An event of each person's own, by id. */
+  ownEvents: Readonly<Record<Name, string>>;
+  /** The sizes of two checkpoints, the smaller first. */
+  checkpointSizes: readonly [number, number];
   /** The other organisation. It has one owner and nobody else. */
   other: Things;
   /** Somebody without any organisation. */
@@ -168,6 +172,21 @@ async function gather(
   return Object.fromEntries(joined) as Record<keyof typeof MEMBERS, Person>;
 }
 
+async function requestCheckpoint(client: Client): Promise<number> {
+  return committed(await client.mutation(commands.ledger.requestCheckpoint, {})).result.size;
+}
+
+/** The first event of each person. */
+async function eventsOf(client: Client, people: World["people"]): Promise<World["ownEvents"]> {
+  type Event = { eventId: string; actor: { id: string } };
+  const { entries } = await client.query(api.projections.ledger.events, { afterSeq: 0, limit: 200 });
+  const events = entries.map(({ text }) => JSON.parse(text) as Event);
+  const own = Object.entries(people).map(([name, { userId }]) => {
+    return [name, events.find(({ actor }) => actor.id === userId)?.eventId ?? ""];
+  });
+  return Object.fromEntries(own) as World["ownEvents"];
+}
+
 /** Builds it; `waitUntil` lets the time come (milliseconds UTC), for the bookings that nobody comes to. */
 export async function buildWorld(
   backend: Backend,
@@ -176,6 +195,7 @@ export async function buildWorld(
   const { orgId, owner: founder } = await foundOrganization(backend, `${CANARY}-studio`);
   const owner = await freshly(backend, founder, orgId);
   const people = { owner: founder, ...(await gather(backend, orgId, owner)) };
+  const firstSize = await requestCheckpoint(owner);
   const serviceId = await define(owner);
   const openInvitation = await invitation(owner);
   const usedInvitation = await invitation(owner);
@@ -195,6 +215,8 @@ export async function buildWorld(
     other: await otherOrganization(backend),
     stranger: newSubject("stranger"),
     bookings: await bookEverything(owner, serviceId, hands),
+    ownEvents: await eventsOf(owner, people),
+    checkpointSizes: [firstSize, await requestCheckpoint(owner)] as const,
   };
   await waitUntil(Date.now() + BEGINS_AFTER_MS);
   return world;

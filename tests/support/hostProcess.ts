@@ -81,7 +81,9 @@ export class HostProcess {
 
   /** Another process on the same configuration, whatever comes of it. */
   spawn(environment: Record<string, string> = {}): ChildProcess {
-    const { DAYBOOK_INVITATION_KEYS: _keys, DAYBOOK_FINGERPRINT_KEY: _key, ...inherited } = process.env;
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith("DAYBOOK_")),
+    );
     const child = spawn(process.execPath, this.#command, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],

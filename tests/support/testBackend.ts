@@ -4,6 +4,7 @@ import { convexTest, type TestConvex } from "convex-test";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import type { Backend, Client, Person } from "./backend.ts";
+import { checkpointKey, TEST_DEPLOYMENT } from "./checkpointKeys.ts";
 
 const modules = import.meta.glob([
   "../../convex/**/*.{ts,js}",
@@ -20,6 +21,8 @@ export const TEST_ISSUER = "https://identity.test";
 export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_INVITATION_KEYS: `k1:${"1".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
+  DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
+  DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
 };
 
 /** Claims as the platform hands them to functions: one attribute for each leaf of an object. */

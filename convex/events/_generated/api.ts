@@ -19,9 +19,19 @@ import type * as catalogue_member from "../catalogue/member.js";
 import type * as catalogue_organization from "../catalogue/organization.js";
 import type * as catalogue_service from "../catalogue/service.js";
 import type * as check from "../check.js";
+import type * as checkpointRows from "../checkpointRows.js";
+import type * as checkpoints from "../checkpoints.js";
+import type * as cosignatures from "../cosignatures.js";
+import type * as incidents from "../incidents.js";
+import type * as logOfLogs from "../logOfLogs.js";
+import type * as proofs from "../proofs.js";
 import type * as read from "../read.js";
 import type * as receipts from "../receipts.js";
 import type * as row from "../row.js";
+import type * as signing from "../signing.js";
+import type * as tree from "../tree.js";
+import type * as treeCheck from "../treeCheck.js";
+import type * as trees from "../trees.js";
 
 import type {
   ApiFromModules,
@@ -42,9 +52,19 @@ const fullApi: ApiFromModules<{
   "catalogue/organization": typeof catalogue_organization;
   "catalogue/service": typeof catalogue_service;
   check: typeof check;
+  checkpointRows: typeof checkpointRows;
+  checkpoints: typeof checkpoints;
+  cosignatures: typeof cosignatures;
+  incidents: typeof incidents;
+  logOfLogs: typeof logOfLogs;
+  proofs: typeof proofs;
   read: typeof read;
   receipts: typeof receipts;
   row: typeof row;
+  signing: typeof signing;
+  tree: typeof tree;
+  treeCheck: typeof treeCheck;
+  trees: typeof trees;
 }> = anyApi as any;
 
 /**

@@ -73,18 +73,234 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           orgId: string;
-          from?: { seq: number; hash: string; recordedAt: number };
+          from?: {
+            seq: number;
+            hash: string;
+            recordedAt: number;
+            frontier: Array<string>;
+          };
           knownHead: null | { seq: number; hash: string };
         },
         | {
             outcome: "sound";
-            at: { seq: number; hash: string; recordedAt: number };
+            at: {
+              seq: number;
+              hash: string;
+              recordedAt: number;
+              frontier: Array<string>;
+            };
           }
         | {
             outcome: "done";
-            at: { seq: number; hash: string; recordedAt: number };
+            at: {
+              seq: number;
+              hash: string;
+              recordedAt: number;
+              frontier: Array<string>;
+            };
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } },
+        Name
+      >;
+    };
+    checkpoints: {
+      due: FunctionReference<
+        "query",
+        "internal",
+        {
+          after: null | string;
+          limit: number;
+          events: number;
+          intervalMs: number;
+          now: number;
+        },
+        { due: Array<string>; next: null | string },
+        Name
+      >;
+      make: FunctionReference<
+        "mutation",
+        "internal",
+        { orgId: string },
+        | {
+            outcome: "made" | "current";
+            size: number;
+            root: string;
+            note: string;
+          }
+        | { outcome: "empty" }
+        | { outcome: "behind" }
+        | { outcome: "keyMissing"; keyId: string }
+        | { outcome: "damaged"; damage: { seq: number; kind: string } },
+        Name
+      >;
+    };
+    cosignatures: {
+      keep: FunctionReference<
+        "mutation",
+        "internal",
+        { tree: string; size: number; lines: string; witnesses: Array<string> },
+        number,
+        Name
+      >;
+      lastSize: FunctionReference<
+        "query",
+        "internal",
+        { tree: string; witness: string; keyId: string },
+        number,
+        Name
+      >;
+    };
+    incidents: {
+      list: FunctionReference<
+        "query",
+        "internal",
+        {},
+        Array<{ tree: string; kind: string; detail: string; at: number }>,
+        Name
+      >;
+      record: FunctionReference<
+        "mutation",
+        "internal",
+        { tree: string; kind: string; detail: string },
+        null,
+        Name
+      >;
+    };
+    logOfLogs: {
+      extend: FunctionReference<
+        "mutation",
+        "internal",
+        {},
+        | {
+            outcome: "extended";
+            added: number;
+            size: number;
+            left: boolean;
+            damaged: Array<{
+              orgId: string;
+              damage: { seq: number; kind: string };
+            }>;
+          }
+        | { outcome: "damaged"; damage: { seq: number; kind: string } }
+        | { outcome: "keyMissing"; keyId: string },
+        Name
+      >;
+    };
+    proofs: {
+      anchor: FunctionReference<
+        "query",
+        "internal",
+        { orgId: string; size: number },
+        null | {
+          index: number;
+          hashes: Array<string>;
+          checkpoint: {
+            size: number;
+            root: string;
+            at: number;
+            keyName: string;
+            keyId: string;
+            note: string;
+            witnesses: Array<{ name: string; keyId: string; time: number }>;
+          };
+        },
+        Name
+      >;
+      checkpoint: FunctionReference<
+        "query",
+        "internal",
+        { tree: string; size?: number },
+        null | {
+          size: number;
+          root: string;
+          at: number;
+          keyName: string;
+          keyId: string;
+          note: string;
+          witnesses: Array<{ name: string; keyId: string; time: number }>;
+        },
+        Name
+      >;
+      checkpointsAfter: FunctionReference<
+        "query",
+        "internal",
+        { tree: string; afterSize: number; limit: number },
+        Array<{
+          size: number;
+          root: string;
+          at: number;
+          keyName: string;
+          keyId: string;
+          note: string;
+          witnesses: Array<{ name: string; keyId: string; time: number }>;
+        }>,
+        Name
+      >;
+      consistency: FunctionReference<
+        "query",
+        "internal",
+        { tree: string; fromSize: number; toSize: number },
+        null | {
+          hashes: Array<string>;
+          from: {
+            size: number;
+            root: string;
+            at: number;
+            keyName: string;
+            keyId: string;
+            note: string;
+            witnesses: Array<{ name: string; keyId: string; time: number }>;
+          };
+          to: {
+            size: number;
+            root: string;
+            at: number;
+            keyName: string;
+            keyId: string;
+            note: string;
+            witnesses: Array<{ name: string; keyId: string; time: number }>;
+          };
+        },
+        Name
+      >;
+      event: FunctionReference<
+        "query",
+        "internal",
+        { orgId: string; seq?: number; eventId?: string },
+        null | { seq: number; text: string; hash: string },
+        Name
+      >;
+      growth: FunctionReference<
+        "query",
+        "internal",
+        { tree: string; fromSize: number; toSize: number },
+        null | Array<string>,
+        Name
+      >;
+      inclusion: FunctionReference<
+        "query",
+        "internal",
+        { orgId: string; seq: number; size?: number },
+        null | {
+          index: number;
+          hashes: Array<string>;
+          checkpoint: {
+            size: number;
+            root: string;
+            at: number;
+            keyName: string;
+            keyId: string;
+            note: string;
+            witnesses: Array<{ name: string; keyId: string; time: number }>;
+          };
+        },
+        Name
+      >;
+      keys: FunctionReference<
+        "query",
+        "internal",
+        {},
+        { deployment: string; keys: Array<string> },
         Name
       >;
     };
@@ -141,6 +357,33 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         { orgId: string },
         number,
+        Name
+      >;
+    };
+    tree: {
+      catchUp: FunctionReference<
+        "mutation",
+        "internal",
+        { orgId: string },
+        | { outcome: "grown"; left: number }
+        | { outcome: "damaged"; damage: { seq: number; kind: string } },
+        Name
+      >;
+    };
+    treeCheck: {
+      logPage: FunctionReference<
+        "query",
+        "internal",
+        { from?: { seq: number; frontier: Array<string> } },
+        | {
+            outcome: "sound" | "done";
+            at: { seq: number; frontier: Array<string> };
+          }
+        | {
+            outcome: "damaged";
+            orgId: null | string;
+            damage: { seq: number; kind: string };
+          },
         Name
       >;
     };

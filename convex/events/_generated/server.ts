@@ -39,6 +39,8 @@ import type { DataModel } from "./dataModel.js";
 type Env = {
   readonly CONVEX_CLOUD_URL: string;
   readonly CONVEX_SITE_URL: string;
+  readonly DAYBOOK_DEPLOYMENT: string;
+  readonly DAYBOOK_CHECKPOINT_KEYS: string;
 };
 
 /**

@@ -1,0 +1,28 @@
+/** What happens when evidence does not hold: the organisation stops, its owners are told, and nothing is changed. */
+import type { MutationCtx } from "../_generated/server.js";
+import { freezeForIntegrity, tombstoneOf } from "./lifecycle.ts";
+import { recordIncident } from "./securityLog.ts";
+
+export type Damage = { seq: number; kind: string };
+
+/** Whether an organisation was removed: nothing is kept of it but its ledger. */
+export async function isRemoved(ctx: Pick<MutationCtx, "db">, orgId: string): Promise<boolean> {
+  return typeof (await tombstoneOf(ctx, orgId))?.removedAt === "number";
+}
+
+/**
+ * Freezes an organisation for damage of its ledger, tree or checkpoints, outside of the ledger, and raises an alert.
+ * Once is enough. `actor` is `system/…` or `operator/…`; `by` the function that found it.
+ */
+export async function freezeForDamage(
+  ctx: MutationCtx,
+  orgId: string,
+  damage: Damage,
+  found: { actor: string; by: string },
+): Promise<void> {
+  const detail = `sequence ${damage.seq}: ${damage.kind}`;
+  console.error(`INV-02 ${orgId} ${detail}`);
+  if ((await isRemoved(ctx, orgId)) || !(await freezeForIntegrity(ctx, orgId, damage))) return;
+  const { actor, by } = found;
+  await recordIncident(ctx, { orgId, actor, function: by, code: "LEDGER_DAMAGED", detail });
+}
