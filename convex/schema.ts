@@ -56,6 +56,10 @@ export const auditCategoryValidator = v.union(
   v.literal("booking"),
   v.literal("assignment"),
   v.literal("status"),
+  v.literal("payment"),
+  v.literal("refund"),
+  v.literal("dispute"),
+  v.literal("integration"),
   v.literal("export"),
 );
 

@@ -1,7 +1,8 @@
 /** The event types of the format, with the stream, the versions and the sources of each. The server's catalogue covers exactly these. */
 import type { SourceLabel } from "./event.ts";
 
-export type StreamKind = "organization" | "invitation" | "member" | "service" | "booking" | "export";
+export type StreamKind =
+  "organization" | "invitation" | "member" | "service" | "booking" | "payment" | "stripeAccount" | "export";
 
 export interface EventTypeRule {
   /** The part of the stream's name before the slash. */
@@ -41,6 +42,42 @@ export const EVENT_TYPES = {
   "booking.completed": { stream: "booking", versions: [1], sources: ["command"] },
   "booking.noShowMarked": { stream: "booking", versions: [1], sources: ["command"] },
   "booking.cancelled": { stream: "booking", versions: [1], sources: ["command"] },
+  "stripeAccount.linkBegun": { stream: "stripeAccount", versions: [1], sources: ["command"] },
+  "stripeAccount.linkReturned": { stream: "stripeAccount", versions: [1], sources: ["command"] },
+  "stripeAccount.linked": { stream: "stripeAccount", versions: [1], sources: ["job"] },
+  "stripeAccount.linkFailed": { stream: "stripeAccount", versions: [1], sources: ["job"] },
+  "stripeAccount.unlinked": {
+    stream: "stripeAccount",
+    versions: [1],
+    sources: ["command", "webhook/stripe"],
+  },
+  "payment.requested": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.created": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.creationUnknown": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.creationFailed": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.cancelRequested": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.cancelled": {
+    stream: "payment",
+    versions: [1],
+    sources: ["command", "job", "webhook/stripe"],
+  },
+  "payment.processing": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.failed": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.confirmed": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.refundRequested": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.refundApproved": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.refundDeclined": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.refundSubmitted": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.refundUnknown": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.refundNotSubmitted": { stream: "payment", versions: [1], sources: ["job"] },
+  "payment.refundPending": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.refunded": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.refundFailed": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.disputeOpened": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.disputeUpdated": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.disputeFundsWithdrawn": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.disputeFundsReinstated": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
+  "payment.disputeClosed": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
   "export.begun": { stream: "export", versions: [1], sources: ["command"] },
 } as const satisfies Readonly<Record<string, EventTypeRule>>;
 
@@ -58,5 +95,8 @@ export const STREAM_ID_PREFIX = {
   member: "usr",
   service: "svc",
   booking: "bkg",
+  payment: "pay",
+  /** One stream an organisation: it has one account at a time. */
+  stripeAccount: "org",
   export: "exp",
 } as const satisfies Readonly<Record<StreamKind, string>>;

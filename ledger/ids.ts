@@ -12,6 +12,9 @@ export type EventId = string & Branded<"event">;
 export type InvitationId = string & Branded<"invitation">;
 export type ServiceId = string & Branded<"service">;
 export type BookingId = string & Branded<"booking">;
+export type PaymentId = string & Branded<"payment">;
+export type RefundId = string & Branded<"refund">;
+export type LinkId = string & Branded<"link">;
 export type ExportId = string & Branded<"export">;
 
 export interface IdByPrefix {
@@ -21,6 +24,9 @@ export interface IdByPrefix {
   readonly inv: InvitationId;
   readonly svc: ServiceId;
   readonly bkg: BookingId;
+  readonly pay: PaymentId;
+  readonly rfd: RefundId;
+  readonly lnk: LinkId;
   readonly exp: ExportId;
 }
 
@@ -42,6 +48,9 @@ const PATTERNS: Readonly<Record<IdPrefix, RegExp>> = {
   inv: idPattern("inv"),
   svc: idPattern("svc"),
   bkg: idPattern("bkg"),
+  pay: idPattern("pay"),
+  rfd: idPattern("rfd"),
+  lnk: idPattern("lnk"),
   exp: idPattern("exp"),
 };
 

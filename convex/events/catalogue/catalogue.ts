@@ -11,7 +11,9 @@ import { exportEvents } from "./export.ts";
 import { invitationEvents } from "./invitation.ts";
 import { memberEvents } from "./member.ts";
 import { organizationEvents } from "./organization.ts";
+import { paymentEvents } from "./payment.ts";
 import { serviceEvents } from "./service.ts";
+import { stripeAccountEvents } from "./stripeAccount.ts";
 
 export const CATALOGUE = {
   ...organizationEvents,
@@ -19,6 +21,8 @@ export const CATALOGUE = {
   ...memberEvents,
   ...serviceEvents,
   ...bookingEvents,
+  ...stripeAccountEvents,
+  ...paymentEvents,
   ...exportEvents,
 } satisfies Record<EventType, EventDefinition>;
 
@@ -44,12 +48,17 @@ function definitionOf(type: EventType): EventDefinition {
   return CATALOGUE[type];
 }
 
+/** The name under which the rules list a source, whatever its shape; parseEvent has checked that. */
+function labelOf({ kind, provider }: { kind: string; provider?: string }): string {
+  return kind === "webhook" ? `webhook/${provider ?? ""}` : kind;
+}
+
 /** What is wrong with an event by the catalogue (INV-03), or null. Checks type, version, stream, source and data. */
 export function catalogueProblem(event: {
   type: string;
   typeVersion: number;
   stream: string;
-  source: { kind: string };
+  source: { kind: string; provider?: string };
   data: unknown;
 }): string | null {
   if (!isEventType(event.type)) return `unknown type ${event.type}`;
@@ -57,9 +66,8 @@ export function catalogueProblem(event: {
   const schema = schemaOf(definitionOf(event.type), event.typeVersion);
   if (schema === undefined) return `unknown version ${event.typeVersion} of ${event.type}`;
   if (!event.stream.startsWith(`${contract.stream}/`)) return `${event.type} in a foreign stream`;
-  if (!contract.sources.some((kind) => kind === event.source.kind)) {
-    return `${event.type} from source ${event.source.kind}`;
-  }
+  const label = labelOf(event.source);
+  if (!contract.sources.some((allowed) => allowed === label)) return `${event.type} from source ${label}`;
   const parsed = schema.safeParse(event.data);
   if (parsed.success) return null;
   return `bad data of ${event.type}: ${parsed.error.issues.map((i) => `${i.path.join(".")} ${i.message}`).join("; ")}`;

@@ -54,6 +54,17 @@ const ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const SLOT = { startsAt: 1, endsAt: 2 };
 const PRICE = { priceMinor: 0, currency: "EUR" };
 
+const INTENT = "pi_3ABCDEFGH";
+const SESSION = "cs_test_ABCDEFGH";
+const REFUND = { providerRefundId: "re_3ABCDEFGH", amountMinor: 1, currency: "EUR", refundId: `rfd_${ULID}` };
+const DISPUTE = {
+  disputeId: "dp_3ABCDEFGH",
+  amountMinor: 1,
+  currency: "EUR",
+  status: "needs_response",
+  reason: "fraudulent",
+};
+
 /** Valid data of every type, as DESIGN lists it. */
 const SAMPLES: Record<EventType, object> = {
   "organization.created": { name: "A", timeZone: "UTC", currency: "EUR" },
@@ -82,15 +93,81 @@ const SAMPLES: Record<EventType, object> = {
   "booking.completed": {},
   "booking.noShowMarked": {},
   "booking.cancelled": { reason: "weather" },
+  "stripeAccount.linkBegun": { linkId: `lnk_${ULID}` },
+  "stripeAccount.linkReturned": { linkId: `lnk_${ULID}` },
+  "stripeAccount.linked": { linkId: `lnk_${ULID}`, account: "acct_1ABCDEFGH", livemode: false },
+  "stripeAccount.linkFailed": { linkId: `lnk_${ULID}`, reason: "denied" },
+  "stripeAccount.unlinked": { account: "acct_1ABCDEFGH", reason: "owner_request" },
+  "payment.requested": {
+    bookingId: `bkg_${ULID}`,
+    purpose: "full",
+    method: "payment_intent",
+    amountMinor: 1,
+    currency: "EUR",
+    account: "acct_1ABCDEFGH",
+  },
+  "payment.created": { paymentIntentId: INTENT, checkoutSessionId: SESSION, livemode: false },
+  "payment.creationUnknown": {},
+  "payment.creationFailed": { code: "card_declined" },
+  "payment.cancelRequested": {},
+  "payment.cancelled": { reason: "expired" },
+  "payment.processing": { paymentIntentId: INTENT },
+  "payment.failed": { paymentIntentId: INTENT, code: "card_declined" },
+  "payment.confirmed": {
+    paymentIntentId: INTENT,
+    checkoutSessionId: SESSION,
+    amountMinor: 1,
+    currency: "EUR",
+  },
+  "payment.refundRequested": {
+    refundId: `rfd_${ULID}`,
+    amountMinor: 1,
+    reason: "duplicate",
+    needsApproval: false,
+  },
+  "payment.refundApproved": { refundId: `rfd_${ULID}` },
+  "payment.refundDeclined": { refundId: `rfd_${ULID}` },
+  "payment.refundSubmitted": { refundId: `rfd_${ULID}`, providerRefundId: "re_3ABCDEFGH" },
+  "payment.refundUnknown": { refundId: `rfd_${ULID}` },
+  "payment.refundNotSubmitted": { refundId: `rfd_${ULID}`, code: "charge_disputed" },
+  "payment.refundPending": REFUND,
+  "payment.refunded": REFUND,
+  "payment.refundFailed": { ...REFUND, code: "lost_or_stolen_card" },
+  "payment.disputeOpened": DISPUTE,
+  "payment.disputeUpdated": DISPUTE,
+  "payment.disputeFundsWithdrawn": DISPUTE,
+  "payment.disputeFundsReinstated": DISPUTE,
+  "payment.disputeClosed": DISPUTE,
   "export.begun": { headSeq: 1, headHash: "0".repeat(64) },
+};
+
+/** Fields that may be absent. */
+const OPTIONAL: Partial<Record<EventType, readonly string[]>> = {
+  "member.joined": ["invitationId"],
+  "booking.requested": ["assigneeId"],
+  "booking.assigned": ["previousAssigneeId"],
+  "payment.requested": ["account"],
+  "payment.created": ["paymentIntentId", "checkoutSessionId"],
+  "payment.confirmed": ["checkoutSessionId"],
+  "payment.refundPending": ["refundId"],
+  "payment.refunded": ["refundId"],
+  "payment.refundFailed": ["refundId"],
 };
 
 const TYPES = Object.keys(SAMPLES) as EventType[];
 
 function candidate(type: EventType): Parameters<typeof catalogueProblem>[0] {
   const stream = `${EVENT_TYPES[type].stream}/${EVENT_TYPES[type].stream.slice(0, 3)}_${ULID}`;
-  return { type, typeVersion: 1, stream, source: { kind: "command" }, data: SAMPLES[type] };
+  const [label = ""] = EVENT_TYPES[type].sources;
+  return { type, typeVersion: 1, stream, source: sourceOf(label), data: SAMPLES[type] };
 }
+
+function sourceOf(label: string): { kind: string; provider?: string } {
+  const [kind = "", provider] = label.split("/");
+  return provider === undefined ? { kind } : { kind, provider };
+}
+
+const LABELS = ["command", "job", "operator", "webhook/stripe", "webhook/resend", "webhook"];
 
 describe("the catalogue", () => {
   test("covers exactly the event types of the format, with their versions", () => {
@@ -108,17 +185,17 @@ describe("the catalogue", () => {
     expect(catalogueProblem({ ...good, typeVersion: 2 })).toContain("unknown version");
     expect(catalogueProblem({ ...good, typeVersion: 0 })).toContain("unknown version");
     expect(catalogueProblem({ ...good, stream: `other/oth_${ULID}` })).toContain("foreign stream");
-    expect(catalogueProblem({ ...good, source: { kind: "job" } })).toContain("from source job");
+    for (const label of LABELS) {
+      const problem = catalogueProblem({ ...good, source: sourceOf(label) });
+      if (EVENT_TYPES[type].sources.some((allowed) => allowed === label)) expect(problem).toBeNull();
+      else expect(problem).toContain("from source ");
+    }
     expect(catalogueProblem({ ...good, data: { ...SAMPLES[type], more: 1 } })).toContain("bad data");
     expect(catalogueProblem({ ...good, data: null })).toContain("bad data");
   });
 
   test.each(TYPES)("INV-03 every field of %s counts", (type) => {
-    const optional = ["invitationId", "assigneeId", "previousAssigneeId"];
-    const isOptional = (field: string): boolean =>
-      (type === "booking.requested" || type === "member.joined" || field === "previousAssigneeId") &&
-      type !== "booking.unassigned" &&
-      optional.includes(field);
+    const isOptional = (field: string): boolean => OPTIONAL[type]?.includes(field) === true;
     for (const field of Object.keys(SAMPLES[type])) {
       const rest = Object.fromEntries(Object.entries(SAMPLES[type]).filter(([name]) => name !== field));
       const problem = catalogueProblem({ ...candidate(type), data: rest });
