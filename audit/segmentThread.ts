@@ -12,7 +12,10 @@ parentPort?.on("message", (order: RangeOrder) => {
   job = order.job;
   const answer = read(order.range);
   const message: RangeAnswer = { index: order.index, answer };
-  parentPort?.postMessage(message, answer === undefined ? [] : [answer.identities.buffer]);
+  parentPort?.postMessage(
+    message,
+    answer === undefined ? [] : [answer.identities.buffer, answer.hashes.buffer],
+  );
 });
 // Ranges are given to those who can begin: until then the main thread works alone.
 parentPort?.postMessage("ready");
