@@ -1,5 +1,5 @@
 /** What the auditor brings along: pinned keys, a witness policy, the checkpoint of an earlier audit. */
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { readCheckpoint } from "../ledger/evidenceLines.ts";
 import type { ReadCheckpoint } from "../ledger/evidenceLines.ts";
 import type { AuditVerdict } from "../ledger/auditVerdict.ts";
@@ -10,6 +10,7 @@ import { vouchersOf } from "../ledger/trust.ts";
 import type { Trust } from "../ledger/trust.ts";
 import { NODE_ALGORITHMS } from "./algorithms.ts";
 import { AuditError, systemErrorCode } from "./auditError.ts";
+import { writeWhole } from "./wholeFile.ts";
 
 export interface TrustOptions {
   readonly key?: readonly VerifierKey[];
@@ -18,7 +19,6 @@ export interface TrustOptions {
 }
 
 const FILE_BYTES_MAX = 1_048_576;
-const OWNER_ONLY = 0o600;
 
 /** A small file as text. Throws `AuditError`. */
 export async function readText(path: string, bytesMax = FILE_BYTES_MAX): Promise<string> {
@@ -79,16 +79,6 @@ export async function saveCheckpoint(
 ): Promise<number | undefined> {
   const newest = evidence.checkpoints.findLast(({ size }) => size === evidence.provenTo);
   if (result !== "intact" || newest === undefined || evidence.provenTo === 0) return undefined;
-  const partial = `${path}.partial-${process.pid}`;
-  try {
-    await writeFile(partial, newest.read.published, { mode: OWNER_ONLY, flag: "wx" });
-    await rename(partial, path);
-    return newest.size;
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === undefined) throw error;
-    throw new AuditError(`${path} can't be written (${code}).`, "Check the folder.", { cause: error });
-  } finally {
-    await rm(partial, { force: true });
-  }
+  await writeWhole(path, newest.read.published);
+  return newest.size;
 }
