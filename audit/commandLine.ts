@@ -11,6 +11,7 @@ import { headOption, liveLedger, timeOption, withKeys, withServer, workersOption
 import type { OutputOptions, ServerOptions } from "./options.ts";
 import { createProgress } from "./progress.ts";
 import { addReceiptCommands } from "./receiptCommands.ts";
+import { addReportCommand } from "./reportCommand.ts";
 import { formatJson, formatTable, printable } from "./verdictText.ts";
 import { touched } from "./touched.ts";
 import { readTrust, saveCheckpoint } from "./trustFiles.ts";
@@ -155,6 +156,7 @@ function createProgram(setExitCode: SetExitCode): Command {
   addVerify(program, setExitCode);
   addExport(program, setExitCode);
   addReceiptCommands(program, setExitCode);
+  addReportCommand(program, setExitCode);
   program
     .command("touched")
     .description("list what an exported ledger says was done, by whom and when, after verifying it")
