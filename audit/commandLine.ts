@@ -1,36 +1,29 @@
 /** The auditor's commands and options. Exit codes: 0 intact, 1 damaged, 2 the audit could not run. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { parseKnownHead } from "../ledger/knownHead.ts";
+import { Command, CommanderError } from "commander";
+import type { AuditVerdict } from "../ledger/auditVerdict.ts";
 import type { KnownHead } from "../ledger/knownHead.ts";
-import type { Verdict } from "../ledger/verify.ts";
+import type { Trust } from "../ledger/trust.ts";
 import { AuditError } from "./auditError.ts";
-import { verifyBundleFile } from "./bundleFile.ts";
+import { auditBundleFile, verifyBundleFile } from "./bundleFile.ts";
 import { exportLedger } from "./exportLedger.ts";
-import { parseServerUrl } from "./liveLedger.ts";
-import type { LiveLedger } from "./liveLedger.ts";
+import { EXIT_DAMAGED, EXIT_INTACT, EXIT_NOT_RUN } from "./exitCodes.ts";
+import { headOption, liveLedger, timeOption, withKeys, withServer, workersOption } from "./options.ts";
+import type { OutputOptions, ServerOptions } from "./options.ts";
 import { createProgress } from "./progress.ts";
-import { formatJson, formatTable, printable } from "./report.ts";
+import { addReceiptCommands } from "./receiptCommands.ts";
+import { addReportCommand } from "./reportCommand.ts";
+import { formatJson, formatTable, printable } from "./verdictText.ts";
 import { touched } from "./touched.ts";
+import { readTrust, saveCheckpoint } from "./trustFiles.ts";
+import type { TrustOptions } from "./trustFiles.ts";
 import { verifyLive } from "./verifyLive.ts";
 
-export const EXIT_INTACT = 0;
-export const EXIT_DAMAGED = 1;
-export const EXIT_NOT_RUN = 2;
-
-interface ServerOptions {
-  readonly url?: string;
-  readonly token?: string;
-}
-
-interface OutputOptions {
-  readonly json?: true;
-}
-
-interface VerifyOptions extends ServerOptions, OutputOptions {
+interface VerifyOptions extends ServerOptions, OutputOptions, TrustOptions {
   readonly bundle?: string;
   readonly expectHead?: KnownHead;
   readonly earlierHead?: KnownHead;
   readonly workers?: number;
+  readonly saveCheckpoint?: string;
 }
 
 interface TouchedOptions extends OutputOptions {
@@ -40,50 +33,38 @@ interface TouchedOptions extends OutputOptions {
   readonly until?: number;
 }
 
-interface ExportOptions extends ServerOptions, OutputOptions {
+interface ExportOptions extends ServerOptions, OutputOptions, Omit<TrustOptions, "since"> {
   readonly out: string;
   readonly force?: true;
+  readonly resume?: true;
+  readonly plain?: true;
 }
 
-const headOption = (isLast: boolean) => (text: string) => {
-  const head = parseKnownHead(text, isLast);
-  if (head === undefined) throw new InvalidArgumentError("Give SEQ:HASH or HASH, 64 hexadecimal digits.");
-  return head;
-};
-
-const WORKERS_MAX = 64;
-
-function workersOption(text: string): number {
-  const workers = Number(text);
-  if (/^[1-9][0-9]?$/.test(text) && workers <= WORKERS_MAX) return workers;
-  throw new InvalidArgumentError(`Give a whole number from 1 to ${WORKERS_MAX}.`);
-}
-
-function timeOption(text: string): number {
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new InvalidArgumentError("Give a time like 2026-11-21T09:00:00Z.");
-  return time;
-}
-
-function liveLedger({ url, token }: ServerOptions): LiveLedger {
-  const bearer = token ?? process.env["DAYBOOK_TOKEN"];
-  if (url === undefined) throw new AuditError("No server was named.", "Add --url URL.");
-  if (bearer === undefined || !/^[\x21-\x7e]+$/.test(bearer)) {
-    throw new AuditError("No usable token was given.", "Set DAYBOOK_TOKEN, or add --token TOKEN.");
-  }
-  return { url: parseServerUrl(url), token: bearer };
-}
-
-function verify(options: VerifyOptions): Promise<Verdict> {
+function verifyWith(options: VerifyOptions, trust: Trust): Promise<AuditVerdict> {
   const knownHeads = [options.expectHead, options.earlierHead].filter((head) => head !== undefined);
   const progress = createProgress(process.stderr);
-  if (options.bundle === undefined) return verifyLive(liveLedger(options), knownHeads, progress);
-  if (options.url === undefined)
-    return verifyBundleFile(options.bundle, knownHeads, progress, options.workers);
+  const { bundle, url, workers } = options;
+  if (bundle === undefined) return verifyLive(liveLedger(options), knownHeads, trust, progress);
+  if (url === undefined) return auditBundleFile(bundle, trust, { knownHeads, progress, workers });
   throw new AuditError("Both --bundle and --url were given.", "Verify one of them at a time.");
 }
 
-function write(verdict: Verdict, { json }: OutputOptions): number {
+async function verify(options: VerifyOptions): Promise<AuditVerdict> {
+  const trust = await readTrust(options);
+  if (options.saveCheckpoint !== undefined && trust.policy === undefined) {
+    const next = "Pin the deployment's key with --key: a checkpoint that nobody signed is not to be trusted.";
+    throw new AuditError("--save-checkpoint was given without a key.", next);
+  }
+  const verdict = await verifyWith(options, trust);
+  if (options.saveCheckpoint !== undefined) {
+    const size = await saveCheckpoint(options.saveCheckpoint, verdict);
+    const done = size === undefined ? "Nothing was saved" : `The checkpoint of ${size} events was saved`;
+    process.stderr.write(`${done}: ${options.saveCheckpoint}\n`);
+  }
+  return verdict;
+}
+
+function write(verdict: AuditVerdict, { json }: OutputOptions): number {
   const withColors = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
   process.stdout.write(`${json === true ? formatJson(verdict) : formatTable(verdict, withColors)}\n`);
   return verdict.result === "intact" ? EXIT_INTACT : EXIT_DAMAGED;
@@ -109,20 +90,36 @@ async function listTouched(options: TouchedOptions): Promise<number> {
   return EXIT_DAMAGED;
 }
 
-function createProgram(setExitCode: (code: number) => void): Command {
-  const program = new Command("audit")
-    .description("Verifies the ledger of an organisation without trusting who keeps it.")
-    .exitOverride()
-    .showHelpAfterError("(--help lists the commands and options)");
-  program
+async function exportTo(options: ExportOptions): Promise<number> {
+  const target = {
+    file: options.out,
+    overwrite: options.force === true,
+    resume: options.resume === true,
+    isPlain: options.plain === true,
+    exportedAt: Date.now(),
+    onUnrecorded: (code: string) => {
+      process.stderr.write(`The server did not record this export: ${printable(code)}.\n`);
+    },
+  };
+  const trust = await readTrust(options);
+  const ledger = liveLedger(options);
+  const verdict = await exportLedger({ ledger, target, trust, progress: createProgress(process.stderr) });
+  if (verdict.result === "damaged") {
+    process.stderr.write(`The damaged ledger was written as evidence: ${target.file}\n`);
+  }
+  return write(verdict, options);
+}
+
+type SetExitCode = (code: number) => void;
+
+function addVerify(program: Command, setExitCode: SetExitCode): void {
+  const command = program
     .command("verify")
     .description("verify an exported file, or a running server up to its present head")
-    .option("--bundle <file>", "an exported ledger")
-    .option("--url <url>", "a running server")
-    .option(
-      "--token <token>",
-      "token of an owner or auditor (better in DAYBOOK_TOKEN: others can see options)",
-    )
+    .option("--bundle <file>", "an exported ledger");
+  withKeys(withServer(command))
+    .option("--since <file>", "the checkpoint of an earlier audit, which the ledger must contain")
+    .option("--save-checkpoint <file>", "keep the newest checkpoint that counts for the next audit's --since")
     .option("--expect-head <head>", "the ledger must end at this SEQ:HASH or HASH", headOption(true))
     .option("--earlier-head <head>", "the ledger must contain this SEQ:HASH or HASH", headOption(false))
     .option(
@@ -134,32 +131,32 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .action(async (options: VerifyOptions) => {
       setExitCode(write(await verify(options), options));
     });
-  program
+}
+
+function addExport(program: Command, setExitCode: SetExitCode): void {
+  const command = program
     .command("export")
-    .description("write a running server's ledger to a file, verified on the way; the ledger records it")
-    .requiredOption("--out <file>", "the file to write")
-    .option("--url <url>", "a running server")
-    .option(
-      "--token <token>",
-      "token of an owner or auditor (better in DAYBOOK_TOKEN: others can see options)",
-    )
-    .option("--force", "overwrite the file")
+    .description("write a running server's ledger and its evidence to a file, verified on the way")
+    .requiredOption("--out <file>", "the file to write");
+  withKeys(withServer(command))
+    .option("--force", "overwrite the file, and begin again")
+    .option("--resume", "go on with an export that was interrupted, after verifying what is there")
+    .option("--plain", "events alone, without checkpoints (daybook-ledger/1)")
     .option("--json", "print one JSON object")
     .action(async (options: ExportOptions) => {
-      const target = {
-        file: options.out,
-        overwrite: options.force === true,
-        exportedAt: Date.now(),
-        onUnrecorded: (code: string) => {
-          process.stderr.write(`The server did not record this export: ${printable(code)}.\n`);
-        },
-      };
-      const verdict = await exportLedger(liveLedger(options), target, createProgress(process.stderr));
-      setExitCode(write(verdict, options));
-      if (verdict.result === "damaged") {
-        process.stderr.write(`The damaged ledger was written as evidence: ${target.file}\n`);
-      }
+      setExitCode(await exportTo(options));
     });
+}
+
+function createProgram(setExitCode: SetExitCode): Command {
+  const program = new Command("audit")
+    .description("Verifies the ledger of an organisation without trusting who keeps it.")
+    .exitOverride()
+    .showHelpAfterError("(--help lists the commands and options)");
+  addVerify(program, setExitCode);
+  addExport(program, setExitCode);
+  addReceiptCommands(program, setExitCode);
+  addReportCommand(program, setExitCode);
   program
     .command("touched")
     .description("list what an exported ledger says was done, by whom and when, after verifying it")

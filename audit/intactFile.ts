@@ -5,11 +5,13 @@
  */
 import { readSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseManifest } from "../ledger/bundle.ts";
-import type { Manifest } from "../ledger/bundle.ts";
+import { LineCutter } from "../ledger/bundle.ts";
+import { OpeningReader } from "../ledger/bundleOpening.ts";
+import type { Opening } from "../ledger/bundleOpening.ts";
 import { ChainJoin } from "../ledger/chainJoin.ts";
 import type { KnownHead } from "../ledger/knownHead.ts";
 import { parseId } from "../ledger/ids.ts";
+import type { TreeRoots } from "../ledger/treeRoots.ts";
 import type { Verdict } from "../ledger/verify.ts";
 import { createBlockFile } from "./blockFile.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
@@ -19,10 +21,8 @@ import { verifyRanges } from "./segmentPool.ts";
 import type { TakeSegment } from "./segmentPool.ts";
 import { SegmentThreads } from "./segmentThreads.ts";
 
-const NEWLINE = 0x0a;
 const MEBIBYTE = 1024 * 1024;
-/** Much more than a manifest has. */
-const MANIFEST_BYTES_MAX = 4096;
+const OPENING_READ_BYTES = 65_536;
 const SEGMENT_BYTES = 2 * MEBIBYTE;
 /** A thread takes about as long to start as to verify half of this. */
 const BYTES_WORTH_A_THREAD = 64 * MEBIBYTE;
@@ -39,18 +39,29 @@ export interface IntactOptions {
   readonly segmentBytes?: number;
   /** Threads that have been started already, beside which this one works. They are not stopped here. */
   readonly threads?: SegmentThreads;
+  /** Told what stands before the first event; answers whether the events' tree is wanted. */
+  readonly treeFor?: (opening: Opening) => TreeRoots | undefined;
 }
 
-function readManifest({ fd, size }: IntactOptions): { manifest: Manifest; end: number } | undefined {
-  const bytes = new Uint8Array(Math.min(MANIFEST_BYTES_MAX, size));
-  const read = readSync(fd, bytes, 0, bytes.length, 0);
-  const newline = bytes.subarray(0, read).indexOf(NEWLINE);
-  if (newline === -1) return undefined;
-  // What is not UTF-8 becomes U+FFFD here, which no manifest holds.
-  const parsed = parseManifest(
-    new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, newline)),
-  );
-  return parsed.ok ? { manifest: parsed.manifest, end: newline + 1 } : undefined;
+/** Reads up to the first event, in chunks: evidence may be long. Undefined when that is not sound. */
+function readOpening({ fd, size }: IntactOptions): { opening: Opening; end: number } | undefined {
+  const reader = new OpeningReader();
+  const cutter = new LineCutter();
+  let end = 0;
+  for (let position = 0; position < size;) {
+    // A fresh buffer each time: the cutter keeps what it has not cut yet.
+    const bytes = new Uint8Array(Math.min(OPENING_READ_BYTES, size - position));
+    const read = readSync(fd, bytes, 0, bytes.length, position);
+    if (read === 0) return undefined;
+    position += read;
+    for (const line of cutter.push(bytes.subarray(0, read))) {
+      const step = reader.take(line);
+      if (line.kind !== "line" || (step.kind !== "more" && step.kind !== "done")) return undefined;
+      end += Buffer.byteLength(line.text) + 1;
+      if (step.kind === "done") return { opening: step.opening, end };
+    }
+  }
+  return undefined;
 }
 
 function rangesOf(from: number, size: number, segmentBytes: number): FileRange[] {
@@ -69,19 +80,22 @@ function usefulWorkers(size: number): number {
 /** The verdict of an export that is intact; undefined of any other bytes. Throws what reading throws. */
 export async function findIntact(options: IntactOptions): Promise<Verdict | undefined> {
   const { fd, size, knownHeads, progress, segmentBytes = SEGMENT_BYTES } = options;
-  const begun = readManifest(options);
-  const orgId = parseId("org", begun?.manifest.orgId);
+  const begun = readOpening(options);
+  const orgId = parseId("org", begun?.opening.manifest.orgId);
   if (begun === undefined || orgId === undefined) return undefined;
-  const { manifest, end } = begun;
+  const { opening, end } = begun;
+  const { manifest } = opening;
+  const tree = options.treeFor?.(opening);
   const ranges = rangesOf(end, size, segmentBytes);
   const workers = Math.max(1, Math.min(options.workers ?? usefulWorkers(size), ranges.length));
   const threads = options.threads ?? new SegmentThreads(workers - 1);
   const store = createBlockFile();
   try {
     const join = new ChainJoin({ manifest, sha256: nodeSha256, knownHeads, store });
-    const task = { fd, orgId, knownHashes: join.knownHashes };
-    const take: TakeSegment = (ends, identities) => {
+    const task = { fd, orgId, knownHashes: join.knownHashes, withHashes: tree !== undefined };
+    const take: TakeSegment = (ends, identities, hashes) => {
       const isWanted = join.add(ends, identities);
+      if (isWanted) tree?.addBytes(hashes);
       progress.report(join.count, manifest.count);
       return isWanted;
     };

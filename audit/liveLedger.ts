@@ -98,7 +98,7 @@ async function readAnswer(response: Response): Promise<unknown> {
   }
 }
 
-async function call<Answer>(
+export async function call<Answer>(
   ledger: LiveLedger,
   kind: Kind,
   path: string,
@@ -140,12 +140,13 @@ export async function beginExport(ledger: LiveLedger): Promise<LiveHead | { read
   return { orgId, seq: firstSeq - 1, hash: begun.result.headHash };
 }
 
-/** The entries up to a head, page by page; fewer when the server has no more. */
+/** The entries after a sequence up to a head, page by page; fewer when the server has no more. */
 export async function* readPages(
   ledger: LiveLedger,
   head: LiveHead,
+  after = 0,
 ): AsyncGenerator<LivePage["entries"], void> {
-  let afterSeq = 0;
+  let afterSeq = after;
   while (afterSeq < head.seq) {
     const limit = Math.min(PAGE_EVENTS_MAX, head.seq - afterSeq);
     const page = await call(ledger, "query", "projections/ledger:events", { afterSeq, limit }, pageAnswer);

@@ -9,7 +9,7 @@ import { bundleOf } from "../ledger/testing/tampering.ts";
 import { chainEvents, endlessDrafts, SAMPLE_ORG_ID, sampleId } from "../ledger/testing/sampleLedger.ts";
 import type { LedgerEntry } from "../ledger/verify.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
-import { printable } from "./report.ts";
+import { printable } from "./verdictText.ts";
 import { BEGIN_EXPORT, serveLedger, TOKEN } from "./testing/servedLedger.ts";
 import type { Served, ServedLedger } from "./testing/servedLedger.ts";
 
@@ -85,6 +85,11 @@ describe("verify --bundle", () => {
       count: EVENTS,
       headSeq: EVENTS,
       headHash,
+      checkpoints: 0,
+      signedTo: 0,
+      provenTo: 0,
+      proven: [],
+      notProven: ["Nothing says that this is the ledger that others saw: no key was pinned (--key)."],
     });
   });
 
@@ -336,8 +341,8 @@ describe("export", () => {
     expect((await audit(["verify", "--bundle", out])).code).toBe(0);
   });
 
-  test("a server that fails midway leaves no file", async () => {
-    const answers = { "projections/ledger:events": { status: 500, body: "" } };
+  test("a server that fails at once leaves no file", async () => {
+    const answers = { [BEGIN_EXPORT]: { status: 500, body: "" } };
     const ended = await audit(["export", "--out", join(folder, "a.ndjson"), ...(await serve({ answers }))]);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(readdirSync(folder)).toEqual([]);

@@ -1,5 +1,6 @@
 /** `npm run audit -- --help` */
-import { EXIT_NOT_RUN, runCommandLine } from "./commandLine.ts";
+import { runCommandLine } from "./commandLine.ts";
+import { EXIT_NOT_RUN } from "./exitCodes.ts";
 
 try {
   process.exitCode = await runCommandLine(process.argv.slice(2));

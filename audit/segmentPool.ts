@@ -11,7 +11,7 @@ import type { SegmentAnswer, SegmentTask } from "./segmentReader.ts";
 import type { SegmentThreads } from "./segmentThreads.ts";
 
 /** Takes the next segment; false when no further one is wanted. */
-export type TakeSegment = (ends: SegmentEnds, identities: Uint32Array) => boolean;
+export type TakeSegment = (ends: SegmentEnds, identities: Uint32Array, hashes: Uint8Array) => boolean;
 
 /** How far the ranges given out are ahead of the oldest that is not done: it bounds what waits in memory. */
 const AHEAD_PER_WORKER = 4;
@@ -58,7 +58,7 @@ class RangeQueue {
       if (this.#outcome !== undefined) return;
       this.#early.delete(this.#taken);
       this.#taken += 1;
-      if (!this.#take(next.ends, next.identities)) this.#outcome = false;
+      if (!this.#take(next.ends, next.identities, next.hashes)) this.#outcome = false;
       else if (this.#taken === this.#length) this.#outcome = true;
     }
   }

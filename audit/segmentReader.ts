@@ -11,11 +11,19 @@ export interface SegmentTask {
   readonly fd: number;
   readonly orgId: OrgId;
   readonly knownHashes: readonly string[];
+  /** Whether the events' hashes are wanted, for their tree. */
+  readonly withHashes: boolean;
 }
 
 /** Undefined when a line of the range is not sound. Plain data: it can be sent. */
 export type SegmentAnswer =
-  { readonly ends: SegmentEnds; readonly identities: Uint32Array<ArrayBuffer> } | undefined;
+  | {
+      readonly ends: SegmentEnds;
+      readonly identities: Uint32Array<ArrayBuffer>;
+      /** 32 bytes for each event; empty where they are not wanted. */
+      readonly hashes: Uint8Array<ArrayBuffer>;
+    }
+  | undefined;
 
 /** The function throws what reading throws. The identities that it returns are valid until its next call. */
 export function createSegmentReader({ fd, ...task }: SegmentTask): (range: FileRange) => SegmentAnswer {
@@ -24,6 +32,10 @@ export function createSegmentReader({ fd, ...task }: SegmentTask): (range: FileR
   return (range) => {
     segment.clear();
     if (!reader.verify(fd, range, segment)) return undefined;
-    return { ends: segment.ends, identities: segment.identities.words };
+    return {
+      ends: segment.ends,
+      identities: segment.identities.words,
+      hashes: segment.hashes.slice(),
+    };
   };
 }

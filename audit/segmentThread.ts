@@ -13,7 +13,10 @@ parentPort?.on("message", (order: RangeOrder) => {
   const found = read(order.range);
   const answer = found === undefined ? undefined : { ...found, identities: found.identities.slice() };
   const message: RangeAnswer = { index: order.index, answer };
-  parentPort?.postMessage(message, answer === undefined ? [] : [answer.identities.buffer]);
+  parentPort?.postMessage(
+    message,
+    answer === undefined ? [] : [answer.identities.buffer, answer.hashes.buffer],
+  );
 });
 // Ranges are given to those who can begin: until then the main thread works alone.
 parentPort?.postMessage("ready");

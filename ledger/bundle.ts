@@ -1,9 +1,18 @@
-/** The export of a ledger: its manifest line, its entry lines, and the cutting of bytes into lines. docs/ledger-format.md is the contract. */
+/**
+ * The export of a ledger, plain or with its evidence: the manifest line, the entry lines, and the cutting of bytes into
+ * lines. The lines of evidence are `evidenceLines.ts`. docs/ledger-format.md is the contract.
+ */
 import { HASH_PATTERN } from "./hash.ts";
 import { isId } from "./ids.ts";
 import type { LedgerEntry } from "./verify.ts";
 
-export const BUNDLE_FORMAT = "daybook-ledger/1";
+/** Events alone. */
+export const LEDGER_FORMAT = "daybook-ledger/1";
+/** Events, and before them the evidence that others saw them. */
+export const BUNDLE_FORMAT = "daybook-bundle/1";
+
+/** Lines of evidence in one file: they are held in memory. */
+export const EVIDENCE_LINES_MAX = 100_000;
 
 /** Without the newline. Bounds the memory of a reader, whatever it is given. */
 export const LINE_BYTES_MAX = 1_048_576;
@@ -15,6 +24,8 @@ export interface Manifest {
   readonly headHash: string;
   /** Milliseconds since the epoch. Nothing vouches for it. */
   readonly exportedAt: number;
+  /** Lines of evidence between the manifest and the first event; absent in a plain export. */
+  readonly evidence?: number;
 }
 
 export type ParsedManifest =
@@ -28,12 +39,13 @@ export type ParsedEntryLine =
 /** The manifest line, without its newline: members in this order, no white space. */
 export function formatManifest(manifest: Manifest): string {
   return JSON.stringify({
-    format: BUNDLE_FORMAT,
+    format: manifest.evidence === undefined ? LEDGER_FORMAT : BUNDLE_FORMAT,
     orgId: manifest.orgId,
     count: manifest.count,
     headSeq: manifest.headSeq,
     headHash: manifest.headHash,
     exportedAt: manifest.exportedAt,
+    ...(manifest.evidence === undefined ? {} : { evidence: manifest.evidence }),
   });
 }
 
@@ -58,18 +70,24 @@ function readFields(value: Readonly<Record<string, unknown>>): Manifest | undefi
   const { orgId, count, headSeq, headHash, exportedAt } = value;
   if (!isId("org", orgId) || !isCount(count) || !isCount(headSeq) || !isCount(exportedAt)) return undefined;
   if (typeof headHash !== "string" || !HASH_PATTERN.test(headHash) || count !== headSeq) return undefined;
-  return { orgId, count, headSeq, headHash, exportedAt };
+  const manifest = { orgId, count, headSeq, headHash, exportedAt };
+  if (value["format"] === LEDGER_FORMAT) return manifest;
+  const { evidence } = value;
+  return isCount(evidence) && evidence <= EVIDENCE_LINES_MAX ? { ...manifest, evidence } : undefined;
 }
+
+const FORMAT_FAMILY = /^daybook-(?:ledger|bundle)\//;
 
 /** Reads the first line of a bundle. Only the bytes that `formatManifest` writes are accepted. */
 export function parseManifest(line: string): ParsedManifest {
   const value = parseJson(line);
   const format = isRecord(value) ? value["format"] : undefined;
-  if (!isRecord(value) || typeof format !== "string" || !format.startsWith("daybook-ledger/")) {
+  if (!isRecord(value) || typeof format !== "string" || !FORMAT_FAMILY.test(format)) {
     return { ok: false, isBundle: false, reason: "the first line is not a manifest" };
   }
-  if (format !== BUNDLE_FORMAT) {
-    return { ok: false, isBundle: true, reason: `format ${format} instead of ${BUNDLE_FORMAT}` };
+  if (format !== LEDGER_FORMAT && format !== BUNDLE_FORMAT) {
+    const reason = `format ${format} instead of ${LEDGER_FORMAT} or ${BUNDLE_FORMAT}`;
+    return { ok: false, isBundle: true, reason };
   }
   const manifest = readFields(value);
   if (manifest === undefined) {

@@ -4,6 +4,7 @@
  * is only "sound as far as this segment tells" or "not": `verify.ts` is the reference, and says of a ledger that is
  * not sound what is damaged and where.
  */
+import { HASH_BYTES } from "./bytes.ts";
 import { bytesOf, NOT_THERE, startsWith } from "./canonicalBytes.ts";
 import { EntryScanner } from "./entryScanner.ts";
 import { EVENT_TYPES, STREAM_ID_PREFIX } from "./eventTypes.ts";
@@ -78,6 +79,44 @@ function textAt(bytes: Uint8Array, at: number, length: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
+const HASHES_FIRST = 4096;
+const NO_BYTES = new Uint8Array(0);
+const BELOW_LETTERS = 0x3a;
+const BEFORE_A = 0x61 - 10;
+
+/** The value of a lower-case hexadecimal digit. */
+function nibble(digit: number | undefined): number {
+  if (digit === undefined) return 0;
+  return digit < BELOW_LETTERS ? digit & 0x0f : digit - BEFORE_A;
+}
+
+/** Hashes as bytes, in one buffer that grows. */
+class HashList {
+  #buffer = new Uint8Array(HASHES_FIRST * HASH_BYTES);
+  #length = 0;
+
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Adds the hash that stands at a position in hexadecimal. */
+  add(bytes: Uint8Array, at: number): void {
+    if (this.#length + HASH_BYTES > this.#buffer.length) {
+      const larger = new Uint8Array(this.#buffer.length * 2);
+      larger.set(this.#buffer);
+      this.#buffer = larger;
+    }
+    for (let digit = at; digit < at + HASH_LENGTH; digit += 2) {
+      this.#buffer[this.#length] = nibble(bytes[digit]) * 16 + nibble(bytes[digit + 1]);
+      this.#length += 1;
+    }
+  }
+}
+
 /** What a segment tells its neighbours, and the heads of `knownHashes` that it met. Plain data: it can be sent. */
 export interface SegmentEnds {
   readonly count: number;
@@ -94,6 +133,8 @@ export interface SegmentOptions {
   readonly sha256Hex: Sha256Hex;
   /** Hashes whose sequences are wanted. */
   readonly knownHashes: readonly string[];
+  /** Whether the hashes of all events are wanted. */
+  readonly withHashes?: boolean;
 }
 
 /**
@@ -115,12 +156,19 @@ export class ChainSegment {
   #lastHash = "";
   #lastRecordedAt = 0;
   #met: { hash: string; seq: number }[] = [];
+  #hashes: HashList | undefined;
 
   constructor(options: SegmentOptions) {
     this.#orgUlid = bytesOf(options.orgId.slice(-ULID_LENGTH));
     this.#sha256Hex = options.sha256Hex;
     this.#knownHashes = options.knownHashes;
+    if (options.withHashes === true) this.#hashes = new HashList();
     this.#fit(SCRATCH_BYTES_FIRST);
+  }
+
+  /** The hashes of the events, 32 bytes each, where they are wanted. To be copied before `clear`. */
+  get hashes(): Uint8Array {
+    return this.#hashes?.bytes ?? NO_BYTES;
   }
 
   get ends(): SegmentEnds {
@@ -137,6 +185,7 @@ export class ChainSegment {
 
   clear(): void {
     this.identities.clear();
+    this.#hashes?.clear();
     this.#count = 0;
     this.#met = [];
   }
@@ -157,6 +206,7 @@ export class ChainSegment {
       this.identities.note(EVENT_ID_KIND, bytes, line.eventUlidAt, 1) &&
       this.identities.note(rule.streamKind, bytes, line.streamUlidAt, line.streamVersion);
     if (!isNoted) return NOT_THERE;
+    this.#hashes?.add(bytes, line.hashAt);
     this.#accept(hash);
     return next;
   }

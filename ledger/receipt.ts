@@ -9,14 +9,16 @@
 import type { Algorithms } from "./algorithms.ts";
 import { fromUtf8, toUtf8 } from "./bytes.ts";
 import { parseCanonical } from "./canonicalJson.ts";
-import type { OpenedCheckpoint, PinnedKeys } from "./checkpoint.ts";
+import type { Checkpoint, OpenedCheckpoint, PinnedKeys } from "./checkpoint.ts";
 import { parseEvent } from "./event.ts";
 import type { EventEnvelope } from "./event.ts";
 import { hashCanonicalEvent } from "./hash.ts";
+import type { Sha256 } from "./hash.ts";
 import { verifyInLogOfLogs } from "./logOfLogs.ts";
 import { describeQuorum, evaluateQuorum, pinnedKeys } from "./logPolicy.ts";
 import type { LogPolicy, QuorumVerdict } from "./logPolicy.ts";
-import { eventLeafHash } from "./merkle.ts";
+import { readCheckpoint } from "./evidenceLines.ts";
+import { eventLeafHash, verifyInclusion } from "./merkle.ts";
 import { accepted, refused } from "./parsed.ts";
 import type { Parsed } from "./parsed.ts";
 import { formatTlogProof, parseTlogProof, PROOF_HEADER, verifyTlogProof } from "./tlogProof.ts";
@@ -126,4 +128,52 @@ function withQuorum(receipt: Omit<VerifiedReceipt, "quorum">, policy: LogPolicy)
   return quorum === undefined
     ? refused(`no checkpoint of the receipt is cosigned by ${describeQuorum(policy.quorum)}`)
     : accepted({ ...receipt, quorum });
+}
+
+/** What a receipt says while nobody's key is known. */
+export interface InspectedReceipt {
+  readonly event: EventEnvelope;
+  /** 64 lower-case hexadecimal digits. */
+  readonly hash: string;
+  readonly organisation: Checkpoint;
+}
+
+/**
+ * Reads a receipt of either form and verifies that its event is in the tree of its organisation's checkpoint. Not
+ * verified here: any signature, and with it that the checkpoint is anybody's; the place in the log of logs.
+ */
+export function inspectReceipt(receipt: string, sha256: Sha256): Parsed<InspectedReceipt> {
+  const outer = parseTlogProof(receipt);
+  if (!outer.ok) return outer;
+  const extra = fromUtf8(outer.value.extra);
+  if (extra === undefined) return refused("the extra bytes are not UTF-8");
+  return extra.startsWith(`${PROOF_HEADER}\n`)
+    ? inspectReceiptText(extra, sha256)
+    : inspectDirect(outer.value, extra, sha256);
+}
+
+function inspectReceiptText(direct: string, sha256: Sha256): Parsed<InspectedReceipt> {
+  const inner = parseTlogProof(direct);
+  if (!inner.ok) return inner;
+  const text = fromUtf8(inner.value.extra);
+  return text === undefined
+    ? refused("the extra bytes are not UTF-8")
+    : inspectDirect(inner.value, text, sha256);
+}
+
+function inspectDirect(proof: TlogProof, text: string, sha256: Sha256): Parsed<InspectedReceipt> {
+  const read = readEvent(text, proof.index);
+  if (!read.ok) return read;
+  const { event } = read.value;
+  const opened = readCheckpoint(proof.checkpoint);
+  if (!opened.ok) return opened;
+  const { origin, size, root } = opened.value.checkpoint;
+  if (origin.kind !== "organisation" || origin.orgId !== event.orgId) {
+    return refused("the checkpoint is not of the event's organisation");
+  }
+  const hash = hashCanonicalEvent(text, sha256);
+  const claim = { index: proof.index, size, root, leafHash: eventLeafHash(hash, sha256), proof: proof.proof };
+  return verifyInclusion(claim, sha256)
+    ? accepted({ event, hash, organisation: opened.value.checkpoint })
+    : refused("the proof does not lead from the event to the checkpoint's root");
 }

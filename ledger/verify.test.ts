@@ -17,6 +17,7 @@ import {
   sampleId,
   seal,
 } from "./testing/sampleLedger.ts";
+import { paymentDrafts, stripeAccountDrafts } from "./testing/samplePayments.ts";
 import { verifyBytes } from "./testing/verifyCase.ts";
 import { createVerifier, DAMAGE_KINDS } from "./verify.ts";
 import type { Verdict } from "./verify.ts";
@@ -57,12 +58,14 @@ describe("the named damages", () => {
   });
 
   test("the samples hold every event type", () => {
-    const types = [
+    const events = [
       ...sample.events,
       ...lifecycleEvents(sha256),
       ...exportEvents(sha256),
       ...readingEvents(sha256),
-    ].map(({ type }) => type);
+    ];
+    const drafts = [...paymentDrafts(), ...stripeAccountDrafts()];
+    const types = [...events, ...drafts].map(({ type }) => type);
     expect(new Set(types)).toEqual(new Set(Object.keys(EVENT_TYPES)));
   });
 

@@ -1,8 +1,11 @@
 /** Verification of an export from its bytes, in flat memory: the auditor feeds it a file, a web page a download. */
-import { LineCutter, parseEntry, parseManifest } from "./bundle.ts";
+import { LineCutter, parseEntry } from "./bundle.ts";
 import type { Line, Manifest } from "./bundle.ts";
+import { OpeningReader } from "./bundleOpening.ts";
+import type { Opening, OpeningStep } from "./bundleOpening.ts";
 import type { Sha256 } from "./hash.ts";
 import type { KnownHead } from "./knownHead.ts";
+import type { TreeRoots } from "./treeRoots.ts";
 import { createVerifier } from "./verify.ts";
 import type { Verdict, Verifier } from "./verify.ts";
 
@@ -10,6 +13,8 @@ export interface BundleVerifierOptions {
   readonly sha256: Sha256;
   /** Heads known from elsewhere. The manifest's own is checked before them. */
   readonly knownHeads?: readonly KnownHead[];
+  /** Told what stands before the first event; answers whether the events' tree is wanted. */
+  readonly treeFor?: (opening: Opening) => TreeRoots | undefined;
 }
 
 /** "not a bundle" is no verdict on a ledger: these bytes do not claim to be one. */
@@ -19,8 +24,9 @@ export type BundleVerdict = Verdict | { readonly result: "not a bundle"; readonl
 export class BundleVerifier {
   readonly #options: BundleVerifierOptions;
   readonly #cutter = new LineCutter();
+  readonly #opening = new OpeningReader();
   #verifier: Verifier | undefined;
-  #manifest: Manifest | undefined;
+  #tree: TreeRoots | undefined;
   #verdict: BundleVerdict | undefined;
 
   constructor(options: BundleVerifierOptions) {
@@ -29,7 +35,7 @@ export class BundleVerifier {
 
   /** The manifest, once its line was read and is sound. */
   get manifest(): Manifest | undefined {
-    return this.#manifest;
+    return this.#opening.manifest;
   }
 
   /** Events verified so far. */
@@ -51,7 +57,7 @@ export class BundleVerifier {
     const rest = this.#cutter.finish();
     if (rest !== undefined) this.#take(rest);
     if (this.#verdict !== undefined) return this.#verdict;
-    return this.#verifier?.finish() ?? { result: "not a bundle", reason: "the input is empty" };
+    return this.#verifier?.finish() ?? faultyOpening(this.#opening.finish());
   }
 
   #take(line: Line): void {
@@ -65,26 +71,30 @@ export class BundleVerifier {
     } else if (line.kind === "unreadable") {
       this.#verifier.pushUnreadable(line.reason);
     } else {
-      const parsed = parseEntry(line.text);
-      if (parsed.ok) this.#verifier.push(parsed.entry);
-      else this.#verifier.pushUnreadable(parsed.reason);
+      this.#takeEntry(this.#verifier, line.text);
     }
   }
 
-  #begin(line: Line): void {
-    if (line.kind !== "line") {
-      this.#verdict = { result: "not a bundle", reason: "the first line is not a manifest" };
-      return;
-    }
-    const parsed = parseManifest(line.text);
+  #takeEntry(verifier: Verifier, line: string): void {
+    const parsed = parseEntry(line);
     if (!parsed.ok) {
-      this.#verdict = parsed.isBundle
-        ? damagedManifest(parsed.reason)
-        : { result: "not a bundle", reason: parsed.reason };
+      verifier.pushUnreadable(parsed.reason);
       return;
     }
-    const { orgId, headSeq, headHash } = parsed.manifest;
-    this.#manifest = parsed.manifest;
+    const before = verifier.count;
+    verifier.push(parsed.entry);
+    if (verifier.count > before) this.#tree?.add(parsed.entry.hash);
+  }
+
+  #begin(line: Line): void {
+    const step = this.#opening.take(line);
+    if (step.kind === "more") return;
+    if (step.kind !== "done") {
+      this.#verdict = faultyOpening(step);
+      return;
+    }
+    const { orgId, headSeq, headHash } = step.opening.manifest;
+    this.#tree = this.#options.treeFor?.(step.opening);
     this.#verifier = createVerifier({
       orgId,
       sha256: this.#options.sha256,
@@ -93,9 +103,11 @@ export class BundleVerifier {
   }
 }
 
-/** The manifest stands at position 0, before the first event. */
-function damagedManifest(found: string): Verdict {
-  const damage = { kind: "not canonical", seq: 0, expected: "a manifest of the format", found } as const;
+/** What stands before the first event has the position 0. */
+function faultyOpening(step: Exclude<OpeningStep, { readonly kind: "more" | "done" }>): BundleVerdict {
+  const { kind, reason } = step;
+  if (kind === "not a bundle") return { result: "not a bundle", reason };
+  const damage = { kind, seq: 0, expected: "a manifest and evidence of the format", found: reason } as const;
   return { result: "damaged", orgId: undefined, count: 0, headHash: undefined, damage };
 }
 

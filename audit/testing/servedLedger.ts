@@ -14,6 +14,10 @@ export interface Served {
   readonly entries: readonly LedgerEntry[];
   /** Replaces the answer to one path. A redirect leads to where the true answer is. */
   readonly answers?: Readonly<Record<string, { readonly status: number; readonly body: string }>>;
+  /** By size. A receipt is what the sample's log makes of them. */
+  readonly checkpoints?: readonly { readonly size: number; readonly at: number; readonly note: string }[];
+  readonly anchorOf?: (size: number) => object | null;
+  readonly receipts?: (seq: number) => { readonly receipt: string; readonly anchoredReceipt: string | null };
   /** Says that there is more and never moves on. */
   readonly isEndless?: boolean;
 }
@@ -31,7 +35,15 @@ export interface ServedLedger {
 interface Query {
   readonly path: string;
   readonly format: string;
-  readonly args: readonly [{ readonly afterSeq?: number; readonly limit?: number }];
+  readonly args: readonly [
+    {
+      readonly afterSeq?: number;
+      readonly limit?: number;
+      readonly afterSize?: number;
+      readonly size?: number;
+      readonly seq?: number;
+    },
+  ];
 }
 
 async function readBody(request: IncomingMessage): Promise<Query> {
@@ -45,6 +57,31 @@ function page(served: Served, { afterSeq = 0, limit = 50 }: Query["args"][0]): o
   if (served.isEndless === true) return { entries, nextAfterSeq: afterSeq, isDone: false };
   const nextAfterSeq = afterSeq + entries.length;
   return { entries, nextAfterSeq, isDone: nextAfterSeq >= served.entries.length };
+}
+
+const NOT_FOUND = { refused: "NOT_FOUND" };
+
+/** What a query answers, by its path. */
+function valueOf(served: Served, { path, args: [args] }: Query): object {
+  const checkpoints = served.checkpoints ?? [];
+  switch (path) {
+    case "projections/ledger:head":
+      return served.head;
+    case "projections/ledger:checkpoints": {
+      const after = checkpoints.filter(({ size }) => size > (args.afterSize ?? 0)).slice(0, args.limit);
+      const isDone = after.length < (args.limit ?? 0);
+      return { checkpoints: after, nextAfterSize: after.at(-1)?.size ?? 0, isDone };
+    }
+    case "projections/ledger:checkpoint": {
+      const checkpoint = checkpoints.find(({ size }) => size === args.size);
+      const anchor = served.anchorOf?.(args.size ?? 0) ?? null;
+      return checkpoint === undefined ? NOT_FOUND : { checkpoint, anchor };
+    }
+    case "projections/ledger:inclusionProof":
+      return served.receipts?.(args.seq ?? 0) ?? NOT_FOUND;
+    default:
+      return page(served, args);
+  }
 }
 
 function answer(
@@ -66,7 +103,7 @@ function answer(
     const begun = { status: "committed", replayed: false, result: { headHash: hash }, receipt };
     return { status: 200, body: JSON.stringify({ status: "success", value: begun, logLines: [] }) };
   }
-  const value = query.path === "projections/ledger:head" ? served.head : page(served, query.args[0]);
+  const value = valueOf(served, query);
   return { status: 200, body: JSON.stringify({ status: "success", value, logLines: [] }) };
 }
 
