@@ -88,6 +88,28 @@ describe("verify --bundle", () => {
     });
   });
 
+  test("--workers says how many threads verify, and changes nothing else", async () => {
+    const intact = file("a.ndjson", bundleOf(entries));
+    const damaged = file("b.ndjson", named.get("missing")?.bundle ?? "");
+    const [one, three] = await Promise.all(
+      ["1", "3"].map(async (workers) => [
+        await audit(["verify", "--json", "--bundle", intact, "--workers", workers]),
+        await audit(["verify", "--json", "--bundle", damaged, "--workers", workers]),
+      ]),
+    );
+    expect(one?.map(({ code }) => code)).toEqual([0, 1]);
+    expect(three).toEqual(one);
+  });
+
+  test("an export that comes through a pipe is verified as it comes", async () => {
+    // A shell's pipe: the one that Node makes for a child is a socket, which can't be opened by its name.
+    const line = 'cat "$1" | "$2" "$3" verify --bundle /dev/stdin';
+    const path = file("a.ndjson", bundleOf(entries));
+    const child = spawn("sh", ["-c", line, "sh", path, process.execPath, MAIN], { stdio: "ignore" });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(code).toBe(0);
+  });
+
   test.each(["altered", "missing", "duplicated-page", "broken-link", "truncated-line", "unknown-type"])(
     "%s exits 1 with its position and kind",
     async (name) => {
@@ -136,6 +158,7 @@ describe("what keeps an audit from running exits 2 and says what to do", () => {
     ["neither file nor server", ["verify"]],
     ["both file and server", ["verify", "--bundle", "a", "--url", "https://a.example", "--token", "t"]],
     ["a head that is none", ["verify", "--bundle", "a", "--expect-head", "abc"]],
+    ["a number of threads that is none", ["verify", "--bundle", "a", "--workers", "0"]],
     ["no file of that name", ["verify", "--bundle", "/nonexistent/a.ndjson"]],
     ["a folder", ["verify", "--bundle", tmpdir()]],
     ["no token", ["verify", "--url", "https://a.example"]],

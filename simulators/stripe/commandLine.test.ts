@@ -1,6 +1,7 @@
 /** The command: what it starts, prints and refuses. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runCommandLine } from "./commandLine.ts";
@@ -130,6 +131,19 @@ test("start prints where it listens and a key that works, and ends on SIGTERM", 
   child.kill("SIGTERM");
   const [code] = (await once(child, "exit")) as [number | null];
   expect(code).toBe(0);
+});
+
+test("every command line of the README is one that the program takes", async () => {
+  const readme = await readFile(new URL("README.md", import.meta.url), "utf8");
+  const lines = [...readme.matchAll(/^npm run simulator -- ([^#\n]+)/gm)].map(([, line = ""]) => line.trim());
+  expect(lines.length).toBeGreaterThan(25);
+  for (const line of lines) {
+    const [name = "", ...rest] = line.split(/\s+/);
+    out = "";
+    expect(await runCommandLine([name, "--help"])).toBe(0);
+    expect(out).toContain(`Usage: simulator ${name}`);
+    for (const flag of rest.filter((word) => word.startsWith("--"))) expect(out).toContain(`  ${flag}`);
+  }
 });
 
 test("start refuses production", async () => {

@@ -40,7 +40,7 @@ const FORMS = {
   refreshToken: ["rt_", 32],
   publishableKey: ["pk_test_51", 97],
   webhookSecret: ["whsec_", 32],
-  delivery: ["we_", 24],
+  delivery: ["whd_", 24],
 } as const;
 
 export type IdKind = keyof typeof FORMS;
