@@ -1,5 +1,6 @@
 /** The command line of the benchmarks: `npm run bench -- <name>`. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { benchAppend } from "./append.ts";
 import { benchAudit, verifyOnly, type AuditBenchOptions } from "./audit.ts";
 import { benchCommands } from "./commands.ts";
 import { benchHost } from "./host/benchHost.ts";
@@ -43,6 +44,16 @@ program
   .action(async ({ file, workers, ...options }: AuditBenchOptions & { file?: string; workers: number }) => {
     if (file === undefined) await benchAudit(options);
     else await verifyOnly(file, workers);
+  });
+
+program
+  .command("append")
+  .description("what one append costs on a long ledger, beside a short one")
+  .option("--few <n>", "events in the short ledger", whole(1), 1_000)
+  .option("--many <n>", "events in the long one", whole(1), 1_000_000)
+  .option("--appends <n>", "how many are measured of each", whole(10), 1_000)
+  .action(async (options: { few: number; many: number; appends: number }) => {
+    await benchAppend(options);
   });
 
 program

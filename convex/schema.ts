@@ -63,6 +63,27 @@ export const auditCategoryValidator = v.union(
   v.literal("export"),
 );
 
+/** What an online rebuild does; the last four are its ends. */
+export const rebuildPhaseValidator = v.union(
+  v.literal("digestBefore"),
+  v.literal("fold"),
+  v.literal("compare"),
+  v.literal("sweep"),
+  v.literal("digestAfter"),
+  v.literal("clear"),
+  v.literal("done"),
+  v.literal("cancelled"),
+  v.literal("failed"),
+);
+
+/** A digest of read models, or a part of one: exact where no event came between the two heads. */
+export const rowsDigestValidator = v.object({
+  digest: v.string(),
+  rows: v.number(),
+  fromSeq: v.number(),
+  toSeq: v.number(),
+});
+
 /** What every projection row carries: its stream's version and where the row came from. */
 const provenance = {
   version: v.number(),
@@ -243,6 +264,37 @@ export default defineSchema({
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /**
+   * The rebuild of an organisation's read models that runs, or that ran last: one row. Written and read by
+   * projections/onlineRebuild alone.
+   */
+  rebuilds: defineTable({
+    orgId: v.string(),
+    startedAt: v.number(),
+    updatedAt: v.number(),
+    phase: rebuildPhaseValidator,
+    /** Where the phase stands in its table: the how-manieth projection, and after which key or cursor in it. */
+    table: v.number(),
+    after: v.union(v.null(), v.string()),
+    /** The last event that is folded into the shadow: sequence and hash (64 hex). */
+    seq: v.number(),
+    hash: v.string(),
+    /** Rows that were not what the ledger says. */
+    repaired: v.number(),
+    /** Of the rows as they were read, page by page, between the two heads. */
+    before: v.union(v.null(), rowsDigestValidator),
+    afterwards: v.union(v.null(), rowsDigestValidator),
+    /** A digest that is being made. */
+    digesting: v.union(v.null(), rowsDigestValidator),
+    problem: v.union(v.null(), v.string()),
+  }).index("by_orgId", ["orgId"]),
+
+  /** What a running rebuild has folded so far: rows as canonical JSON. Written and read by projections/onlineRebuild alone, which removes them at its end. */
+  shadowRows: defineTable({ orgId: v.string(), table: v.string(), key: v.string(), row: v.string() }).index(
+    "by_orgId_and_table_and_key",
+    ["orgId", "table", "key"],
+  ),
 
   /** Refused and limited calls, changes of roles and keys, and what jobs and the operator did outside of the ledger. Written by access/securityLog in the transaction that it tells of; read by projections/securityLog and access/securityLogReader (operator). */
   securityLog: defineTable({

@@ -45,6 +45,7 @@ import type * as effects_witnesses from "../effects/witnesses.js";
 import type * as http from "../http.js";
 import type * as log_door from "../log/door.js";
 import type * as log_published from "../log/published.js";
+import type * as operator_evidence from "../operator/evidence.js";
 import type * as operator_organizations from "../operator/organizations.js";
 import type * as pipeline_commandMutation from "../pipeline/commandMutation.js";
 import type * as pipeline_evidenceMutation from "../pipeline/evidenceMutation.js";
@@ -63,6 +64,7 @@ import type * as projections_invitations from "../projections/invitations.js";
 import type * as projections_ledger from "../projections/ledger.js";
 import type * as projections_ledgerReader from "../projections/ledgerReader.js";
 import type * as projections_members from "../projections/members.js";
+import type * as projections_onlineRebuild from "../projections/onlineRebuild.js";
 import type * as projections_organizations from "../projections/organizations.js";
 import type * as projections_page from "../projections/page.js";
 import type * as projections_projection from "../projections/projection.js";
@@ -70,6 +72,7 @@ import type * as projections_projectionQuery from "../projections/projectionQuer
 import type * as projections_proofs from "../projections/proofs.js";
 import type * as projections_rebuild from "../projections/rebuild.js";
 import type * as projections_registry from "../projections/registry.js";
+import type * as projections_rowsDigest from "../projections/rowsDigest.js";
 import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
@@ -124,6 +127,7 @@ declare const fullApi: ApiFromModules<{
   http: typeof http;
   "log/door": typeof log_door;
   "log/published": typeof log_published;
+  "operator/evidence": typeof operator_evidence;
   "operator/organizations": typeof operator_organizations;
   "pipeline/commandMutation": typeof pipeline_commandMutation;
   "pipeline/evidenceMutation": typeof pipeline_evidenceMutation;
@@ -142,6 +146,7 @@ declare const fullApi: ApiFromModules<{
   "projections/ledger": typeof projections_ledger;
   "projections/ledgerReader": typeof projections_ledgerReader;
   "projections/members": typeof projections_members;
+  "projections/onlineRebuild": typeof projections_onlineRebuild;
   "projections/organizations": typeof projections_organizations;
   "projections/page": typeof projections_page;
   "projections/projection": typeof projections_projection;
@@ -149,6 +154,7 @@ declare const fullApi: ApiFromModules<{
   "projections/proofs": typeof projections_proofs;
   "projections/rebuild": typeof projections_rebuild;
   "projections/registry": typeof projections_registry;
+  "projections/rowsDigest": typeof projections_rowsDigest;
   "projections/securityLog": typeof projections_securityLog;
   "projections/services": typeof projections_services;
   "projections/unassignedOr": typeof projections_unassignedOr;

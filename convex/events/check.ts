@@ -62,6 +62,23 @@ async function checkRow(ctx: QueryCtx, at: Position, row: EventRow): Promise<Pos
   }
 }
 
+/** The position after the last of these rows, or what is wrong with one. */
+async function checkRows(
+  ctx: QueryCtx,
+  begin: Position,
+  rows: readonly EventRow[],
+  knownHead: { seq: number; hash: string } | null,
+): Promise<Position | Damage> {
+  let at = begin;
+  for (const row of rows) {
+    const checked = await checkRow(ctx, at, row);
+    if ("kind" in checked) return checked;
+    at = checked;
+    if (knownHead?.seq === at.seq && knownHead.hash !== at.hash) return { seq: at.seq, kind: "altered" };
+  }
+  return at;
+}
+
 async function checkHead(ctx: QueryCtx, orgId: string, { seq, hash }: Position): Promise<Damage | null> {
   const head = await ctx.db
     .query("heads")
@@ -88,20 +105,13 @@ export const page = query({
   ),
   handler: async (ctx, { orgId, from, knownHead }) => {
     const begin = from ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0, frontier: [] };
-    let at: Position = begin;
-    const first = at.seq;
+    const first = begin.seq;
     const rows = await ctx.db
       .query("events")
       .withIndex("by_orgId_and_seq", (q) => q.eq("orgId", orgId).gt("seq", first))
       .take(PAGE);
-    for (const row of rows) {
-      const checked = await checkRow(ctx, at, row);
-      if ("kind" in checked) return { outcome: "damaged" as const, damage: checked };
-      at = checked;
-      if (knownHead?.seq === at.seq && knownHead.hash !== at.hash) {
-        return { outcome: "damaged" as const, damage: { seq: at.seq, kind: "altered" } };
-      }
-    }
+    const last = await checkRows(ctx, begin, rows, knownHead);
+    if ("kind" in last) return { outcome: "damaged" as const, damage: last };
     const tree = await checkTreePage(
       ctx,
       orgId,
@@ -109,7 +119,7 @@ export const page = query({
       rows.map(({ hash }) => hash),
     );
     if ("kind" in tree) return { outcome: "damaged" as const, damage: tree };
-    at = { ...at, frontier: tree.frontier };
+    const at: Position = { ...last, frontier: tree.frontier };
     if (rows.length === PAGE) return { outcome: "sound" as const, at };
     const damage =
       knownHead !== null && knownHead.seq > at.seq

@@ -48,6 +48,8 @@ export type Projection = {
   apply: (tenant: TenantWriter, event: DomainEvent) => Promise<void>;
   /** Up to `limit` rows of the organisation, in the order of their keys. */
   read: (tenant: TenantReader, limit: number) => Promise<AnyRow[]>;
+  /** Makes the row of a key this one, or takes it away; answers whether it was another before. */
+  put: (tenant: TenantWriter, key: string, row: AnyRow | null) => Promise<boolean>;
   /** A page of the organisation's rows, each with its key. */
   page: (tenant: TenantReader, options: PaginationOptions) => Promise<PaginationResult<KeyedRow>>;
   /** Makes the organisation's rows, at most `limit`, these by key; rows that are right already stay untouched. */
@@ -79,6 +81,15 @@ export function defineProjection<Table extends ProjectionTable>(spec: Projection
     async read(tenant, limit) {
       const docs = await spec.rows(tenant).take(limit);
       return docs.map((doc) => withoutSystemFields<Table>(doc) as unknown as AnyRow);
+    },
+    async put(tenant, rowKey, row) {
+      const current = await spec.find(tenant, rowKey);
+      if (current === null && row === null) return false;
+      if (current === null) await tenant.insert(table, row as unknown as Row<Table>);
+      else if (row === null) await tenant.remove(table, current);
+      else if (canonicalize(row) === canonicalize(withoutSystemFields<Table>(current))) return false;
+      else await tenant.replace(table, current, row as unknown as Row<Table>);
+      return true;
     },
     async page(tenant, options) {
       const result = await spec.rows(tenant).paginate(options);

@@ -4,9 +4,8 @@
  * whose ledger is too long for one transaction is refused before anything is touched.
  */
 import { v } from "convex/values";
-import { canonicalize } from "../../ledger/canonicalJson.ts";
 import type { EventEnvelope } from "../../ledger/event.ts";
-import { sha256Noble, toHex } from "../../ledger/hash.ts";
+import { sha256Noble } from "../../ledger/hash.ts";
 import { createVerifier } from "../../ledger/verify.ts";
 import { internalMutation, internalQuery, type QueryCtx } from "../_generated/server.js";
 import { tombstoneOf } from "../access/lifecycle.ts";
@@ -15,6 +14,7 @@ import { toDomainEvent } from "../events/catalogue/catalogue.ts";
 import { readHead, readRange } from "./ledgerReader.ts";
 import type { AnyRow, Projection } from "./projection.ts";
 import { PROJECTIONS } from "./registry.ts";
+import { EMPTY_DIGEST, withRows, withTable } from "./rowsDigest.ts";
 
 /**
  * Longest ledger that one transaction rebuilds. Each event is read once, and up to two rows of it twice: of Convex's
@@ -29,23 +29,24 @@ const PAGE = 200;
 /** Each projection's rows, in the order of their keys. */
 type Content = ReadonlyMap<Projection, Iterable<AnyRow>>;
 
-/** SHA-256 (64 hex) over every projection's rows: table name, then each row's canonical JSON, one per line. */
+/** The digest (64 hex) over every projection's rows, in the order of projections and keys; see `rowsDigest`. */
 function digestOf(content: Content): { digest: string; rows: number } {
-  const lines: string[] = [];
+  let digest = EMPTY_DIGEST;
   let rows = 0;
   for (const projection of PROJECTIONS) {
     const ofTable = [...(content.get(projection) ?? [])];
     rows += ofTable.length;
-    lines.push(projection.table, ...ofTable.map((row) => canonicalize(row)));
+    digest = withRows(withTable(digest, projection.table), ofTable);
   }
-  return { digest: toHex(sha256Noble(new TextEncoder().encode(lines.join("\n")))), rows };
+  return { digest, rows };
 }
 
 async function readContent(tenant: TenantReader): Promise<Content> {
   const content = new Map<Projection, AnyRow[]>();
   for (const projection of PROJECTIONS) {
     const rows = await projection.read(tenant, ROWS_MAX + 1);
-    if (rows.length > ROWS_MAX) throw new Error("too many rows to digest in one transaction");
+    if (rows.length > ROWS_MAX)
+      throw new Error("too many rows to digest in one transaction: use projections/rebuild:digestPage");
     content.set(projection, rows);
   }
   return content;
@@ -95,6 +96,13 @@ function compareKeys(a: string, b: string): number {
 
 const digestFields = { seq: v.number(), digest: v.string(), rows: v.number() };
 
+const digestPositionValidator = v.object({
+  table: v.number(),
+  cursor: v.union(v.null(), v.string()),
+  digest: v.string(),
+  rows: v.number(),
+});
+
 /** The digest of an organisation's read models at its head. */
 export const digest = internalQuery({
   args: { orgId: v.string() },
@@ -102,6 +110,34 @@ export const digest = internalQuery({
   handler: async (ctx, { orgId }) => {
     const head = await readHead(ctx, orgId);
     return { seq: head?.seq ?? 0, ...digestOf(await readContent(tenantReader(ctx, orgId))) };
+  },
+});
+
+/**
+ * A part of the digest of read models that are too many for one transaction: up to 200 rows after a position, without
+ * one from the beginning. `next` is where to go on; null with the digest complete. It is that of one moment where
+ * `seq` is the same in every answer.
+ */
+export const digestPage = internalQuery({
+  args: { orgId: v.string(), at: v.optional(digestPositionValidator) },
+  returns: v.object({ ...digestFields, next: v.union(v.null(), digestPositionValidator) }),
+  handler: async (ctx, { orgId, at }) => {
+    const from = at ?? { table: 0, cursor: null, digest: EMPTY_DIGEST, rows: 0 };
+    const projection = PROJECTIONS[from.table];
+    if (projection === undefined) throw new Error("no such projection");
+    const head = await readHead(ctx, orgId);
+    const begun = from.cursor === null ? withTable(from.digest, projection.table) : from.digest;
+    const options = { numItems: PAGE, cursor: from.cursor };
+    const page = await projection.page(tenantReader(ctx, orgId), options);
+    const digest = withRows(
+      begun,
+      page.page.map(({ row }) => row),
+    );
+    const rows = from.rows + page.page.length;
+    const table = page.isDone ? from.table + 1 : from.table;
+    const cursor = page.isDone ? null : page.continueCursor;
+    const next = table < PROJECTIONS.length ? { table, cursor, digest, rows } : null;
+    return { seq: head?.seq ?? 0, digest, rows, next };
   },
 });
 
@@ -115,7 +151,7 @@ export const run = internalMutation({
     if ((await tombstoneOf(ctx, orgId)) !== null) throw new Error("a closed organisation is not rebuilt");
     if (head.seq > EVENTS_MAX) {
       throw new Error(
-        `${head.seq} events are too many to rebuild in one transaction (at most ${EVENTS_MAX})`,
+        `${head.seq} events are too many to rebuild in one transaction (at most ${EVENTS_MAX}): use projections/onlineRebuild:start`,
       );
     }
     const tenant = tenantWriter(ctx, orgId);

@@ -1,6 +1,7 @@
 /**
  * What goes when a closed organisation is removed: every table that has its rows, this app's and the components'.
- * Its ledger (`events` and `heads` of the component `events`) and its tombstone stay. First go the ways in, so that
+ * Its ledger (of the component `events` everything but the receipts: events, head, tree, checkpoints) and its tombstone
+ * stay. First go the ways in, so that
  * nothing new is written meanwhile; the organisation's own row goes last.
  */
 import type { MutationCtx } from "../_generated/server.js";
@@ -49,6 +50,8 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["auditLog", rowsOf("auditLog", "by_orgId_and_seq")],
   ["securityLog", rowsOf("securityLog", "by_orgId_and_at")],
   ["alerts", rowsOf("alerts", "by_orgId_and_at")],
+  ["shadowRows", rowsOf("shadowRows", "by_orgId_and_table_and_key")],
+  ["rebuilds", rowsOf("rebuilds", "by_orgId")],
   ["integrityFreezes", rowsOf("integrityFreezes", "by_orgId")],
   ["verifiedHeads", rowsOf("verifiedHeads", "by_orgId")],
   ["organizations and rateLimiter/rateLimits", removeOrganization],

@@ -106,6 +106,8 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
     references: async (ctx, { orgId, seq }) => (seq <= (await headSeq(ctx, orgId)) ? null : "no event"),
   },
   integrityFreezes: ofOrg,
+  rebuilds: ofOrg,
+  shadowRows: ofOrg,
   verifiedHeads: ofOrg,
   closedOrganizations: {
     ...ofOrg,

@@ -21,6 +21,7 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** What the witness remembers. */
 export class CheckpointStore {
   readonly #file: string;
   readonly #last: Stored;

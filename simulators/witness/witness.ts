@@ -32,7 +32,8 @@ export type WitnessOptions = {
 };
 
 /** Answers the body of one `add-checkpoint`. */
-export function answerAddCheckpoint(body: string, { key, logs, store, now }: WitnessOptions): Answer {
+export function answerAddCheckpoint(body: string, options: WitnessOptions): Answer {
+  const { key, logs, store, now } = options;
   const decision = decideAddCheckpoint(body, (origin) => store.lastOf(origin), logs, ALGORITHMS_NOBLE);
   if (decision.status === 409) {
     return { status: 409, contentType: SIZE_CONTENT_TYPE, body: formatKnownSize(decision.size) };
