@@ -55,7 +55,7 @@ export const EVENT_TYPES = {
   "payment.created": { stream: "payment", versions: [1], sources: ["job"] },
   "payment.creationUnknown": { stream: "payment", versions: [1], sources: ["job"] },
   "payment.creationFailed": { stream: "payment", versions: [1], sources: ["job"] },
-  "payment.cancelRequested": { stream: "payment", versions: [1], sources: ["command"] },
+  "payment.cancelRequested": { stream: "payment", versions: [1], sources: ["command", "job"] },
   "payment.cancelled": {
     stream: "payment",
     versions: [1],

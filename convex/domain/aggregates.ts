@@ -7,7 +7,9 @@ import { ledgerExport } from "./export.ts";
 import { invitation } from "./invitation.ts";
 import { member } from "./member.ts";
 import { organization } from "./organization.ts";
+import { payment } from "./payment.ts";
 import { service } from "./service.ts";
+import { stripeAccount } from "./stripeAccount.ts";
 
 /** A fold whose state is known to be JSON and nothing more. */
 export type AnyAggregate = {
@@ -26,6 +28,8 @@ const AGGREGATES: Readonly<Record<StreamKind, AnyAggregate>> = {
   invitation: anyAggregate(invitation),
   service: anyAggregate(service),
   booking: anyAggregate(booking),
+  payment: anyAggregate(payment),
+  stripeAccount: anyAggregate(stripeAccount),
   export: anyAggregate(ledgerExport),
 };
 

@@ -17,6 +17,8 @@ export type ProviderFact =
       readonly kind: "paymentIntent";
       readonly paymentIntentId: string;
       readonly outcome: IntentOutcome;
+      /** When the provider says it happened, milliseconds UTC: deliveries come in any order. */
+      readonly occurredAt: number;
       readonly amountMinor: number;
       readonly amountReceivedMinor: number;
       /** ISO 4217, upper case. */
@@ -30,6 +32,7 @@ export type ProviderFact =
       /** Null as long as nobody began to pay. */
       readonly paymentIntentId: string | null;
       readonly outcome: "paid" | "unpaid" | "failed" | "expired" | "free";
+      readonly occurredAt: number;
       readonly amountMinor: number;
       readonly currency: string;
     }
@@ -47,6 +50,7 @@ export type ProviderFact =
       readonly disputeId: string;
       readonly paymentIntentId: string;
       readonly change: DisputeChange;
+      readonly occurredAt: number;
       readonly amountMinor: number;
       readonly currency: string;
       readonly status: string;
@@ -66,6 +70,9 @@ export const PARK_REASONS = [
   "AMOUNT_MISMATCH",
   "CURRENCY_MISMATCH",
   "NOTHING_PAID",
+  "NOT_PAID_YET",
   "REFUND_EXCEEDS_PAYMENT",
+  "TOO_MANY",
+  "LEDGER_FROZEN",
 ] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];

@@ -21,6 +21,7 @@ export const bookingEvents = {
       endsAt: timestampMs,
       priceMinor: amountMinor,
       currency,
+      depositMinor: z.exactOptional(amountMinor.positive()),
       assigneeId: z.exactOptional(userId),
     }),
   ),

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { idPattern } from "../../../ledger/ids.ts";
 import { defineEvent } from "./definition.ts";
-import { amountMinor, bookingId, currency, stripeAccountId } from "./fields.ts";
+import { amountMinor, bookingId, currency, stripeAccountId, timestampMs } from "./fields.ts";
 
 /** What of the booking's price a payment is for. */
 export const PAYMENT_PURPOSES = ["full", "deposit", "balance"] as const;
@@ -32,9 +32,17 @@ const paymentIntentId = z.string().regex(/^pi_[A-Za-z0-9]{8,250}$/);
 const checkoutSessionId = z.string().regex(/^cs_[A-Za-z0-9_]{8,250}$/);
 const providerRefundId = z.string().regex(/^(?:re|pyr)_[A-Za-z0-9]{8,250}$/);
 const disputeId = z.string().regex(/^(?:dp|du)_[A-Za-z0-9]{8,250}$/);
+/** A path without query, fragment and escapes, so that no value hides in it. */
+const returnPath = z
+  .string()
+  .max(200)
+  .regex(/^\/(?:[A-Za-z0-9_~.-]+(?:\/[A-Za-z0-9_~.-]+)*\/?)?$/);
 const positiveMinor = amountMinor.positive();
 /** A code of the provider's: `card_declined`, `fraudulent`, `needs_response`. */
 const providerCode = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/);
+
+/** When the provider says it happened: of two deliveries the later one counts, in whatever order they come. */
+const occurredAt = timestampMs;
 
 const nothing = z.strictObject({});
 const aboutRefund = z.strictObject({ refundId });
@@ -50,6 +58,7 @@ const providerRefund = {
 /** A dispute as the provider's delivery tells it. `status` and `reason` are the provider's words. */
 const dispute = z.strictObject({
   disputeId,
+  occurredAt,
   amountMinor,
   currency,
   status: providerCode,
@@ -57,7 +66,10 @@ const dispute = z.strictObject({
 });
 
 export const paymentEvents = {
-  /** `account`: the organisation's account at the provider; absent when the deployment's own takes the money. */
+  /**
+   * `account`: the organisation's account at the provider; absent when the deployment's own takes the money.
+   * `returnPath`: where the provider's page sends the payer back to, under the deployment's origins.
+   */
   "payment.requested": defineEvent(
     z.strictObject({
       bookingId,
@@ -66,6 +78,7 @@ export const paymentEvents = {
       amountMinor: positiveMinor,
       currency,
       account: z.exactOptional(stripeAccountId),
+      returnPath: z.exactOptional(returnPath),
     }),
   ),
   /** The provider has the payment under these ids: from here on its deliveries are about this stream. */
@@ -80,9 +93,15 @@ export const paymentEvents = {
   "payment.creationUnknown": defineEvent(nothing),
   "payment.creationFailed": defineEvent(z.strictObject({ code: providerCode })),
   "payment.cancelRequested": defineEvent(nothing),
-  "payment.cancelled": defineEvent(z.strictObject({ reason: z.enum(PAYMENT_CANCEL_REASONS) })),
-  "payment.processing": defineEvent(z.strictObject({ paymentIntentId })),
-  "payment.failed": defineEvent(z.strictObject({ paymentIntentId, code: providerCode })),
+  /** `paymentIntentId`: as far as the delivery names it. */
+  "payment.cancelled": defineEvent(
+    z.strictObject({
+      reason: z.enum(PAYMENT_CANCEL_REASONS),
+      paymentIntentId: z.exactOptional(paymentIntentId),
+    }),
+  ),
+  "payment.processing": defineEvent(z.strictObject({ paymentIntentId, occurredAt })),
+  "payment.failed": defineEvent(z.strictObject({ paymentIntentId, occurredAt, code: providerCode })),
   "payment.confirmed": defineEvent(
     z.strictObject({
       paymentIntentId,

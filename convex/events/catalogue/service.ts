@@ -9,6 +9,8 @@ export const serviceEvents = {
       durationMinutes: z.int().positive(),
       priceMinor: amountMinor,
       currency,
+      /** What of the price is asked for first; absent where all of it is. */
+      depositMinor: z.exactOptional(amountMinor.positive()),
     }),
   ),
   "service.retired": defineEvent(z.strictObject({})),
