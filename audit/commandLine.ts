@@ -7,8 +7,9 @@ import { AuditError } from "./auditError.ts";
 import { verifyBundleFile } from "./bundleFile.ts";
 import { exportLedger } from "./exportLedger.ts";
 import { parseServerUrl } from "./liveLedger.ts";
-import type { LiveLedger } from "./liveLedger.ts";
+import type { LiveLedger, ServerOptions } from "./liveLedger.ts";
 import { createProgress } from "./progress.ts";
+import { replayCommand } from "./replayCommand.ts";
 import { formatJson, formatTable, printable } from "./report.ts";
 import { touched } from "./touched.ts";
 import { verifyLive } from "./verifyLive.ts";
@@ -16,11 +17,6 @@ import { verifyLive } from "./verifyLive.ts";
 export const EXIT_INTACT = 0;
 export const EXIT_DAMAGED = 1;
 export const EXIT_NOT_RUN = 2;
-
-interface ServerOptions {
-  readonly url?: string;
-  readonly token?: string;
-}
 
 interface OutputOptions {
   readonly json?: true;
@@ -171,6 +167,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .action(async (options: TouchedOptions) => {
       setExitCode(await listTouched(options));
     });
+  program.addCommand(replayCommand(liveLedger, setExitCode).copyInheritedSettings(program));
   return program;
 }
 
