@@ -25,6 +25,8 @@ const never = (name, from, to, comment) => ({
 
 const LEDGER = "^ledger/";
 const CATALOGUE = "^convex/events/catalogue/";
+/** What a signed delivery says: types and words only. */
+const PROVIDER_FACT = "^convex/events/providerFact\\.ts$";
 const DIRECTORY = "^convex/access/directory\\.ts$";
 
 module.exports = {
@@ -47,7 +49,7 @@ module.exports = {
     only(
       "domain-is-pure",
       "^convex/domain/",
-      ["^convex/domain/", CATALOGUE, LEDGER],
+      ["^convex/domain/", CATALOGUE, PROVIDER_FACT, LEDGER],
       "deciders see no database, clock or network",
     ),
     only(
@@ -56,6 +58,7 @@ module.exports = {
       ["^convex/access/", CATALOGUE, LEDGER],
       "authorisation facts come from its own tables",
     ),
+    only("vault-is-a-leaf", "^convex/vault/", ["^convex/vault/", LEDGER], "sealing knows no table"),
     only(
       "events-know-only-the-format",
       "^convex/events/",
@@ -71,19 +74,43 @@ module.exports = {
     only(
       "corridor-joins-the-rooms",
       "^convex/pipeline/",
-      ["^convex/(pipeline|access|domain)/", CATALOGUE, "^convex/projections/registry\\.ts$", LEDGER],
+      [
+        "^convex/(pipeline|access|domain|vault)/",
+        CATALOGUE,
+        PROVIDER_FACT,
+        "^convex/projections/registry\\.ts$",
+        LEDGER,
+      ],
       "the one composition root",
     ),
     only(
       "operator-uses-the-corridor",
       "^convex/operator/",
-      ["^convex/(operator|pipeline|access|domain)/", CATALOGUE, LEDGER],
+      ["^convex/(operator|pipeline|access|domain|vault)/", CATALOGUE, LEDGER],
       "what the operator changes is in the ledger",
+    ),
+    only(
+      "effects-use-the-outbox",
+      "^convex/effects/",
+      ["^convex/(effects|pipeline|access|domain|vault)/", CATALOGUE, LEDGER],
+      "an action talks to the world; what came of it is a transaction of its own",
+    ),
+    only(
+      "webhooks-use-the-corridor",
+      "^convex/webhooks/",
+      ["^convex/(webhooks|pipeline|access|vault)/"],
+      "a provider's word is recorded by the ledger component and decided like a command",
+    ),
+    only(
+      "vault-is-a-leaf",
+      "^convex/vault/",
+      ["^convex/(vault|access)/", LEDGER],
+      "what is sealed decides nothing",
     ),
     only(
       "workers-see-one-organisation",
       "^convex/workers/",
-      ["^convex/(workers|access)/", CATALOGUE, LEDGER],
+      ["^convex/(workers|access|vault)/", CATALOGUE, LEDGER],
       "jobs reach tables through the tenant-scoped database, and append nothing",
     ),
     only(
@@ -101,7 +128,7 @@ module.exports = {
     only(
       "projections-read-events",
       "^convex/projections/",
-      ["^convex/(projections|domain|access)/", CATALOGUE, LEDGER],
+      ["^convex/(projections|domain|access|vault)/", CATALOGUE, LEDGER],
       "views are derived",
     ),
     never(

@@ -19,6 +19,12 @@ const WRAPPERS = [
   "convex/workers/integrity.ts",
   "convex/workers/closing.ts",
   "convex/workers/orphans.ts",
+  "convex/workers/outbox.ts",
+  "convex/effects/outbox.ts",
+  "convex/effects/alerts.ts",
+  "convex/effects/payments.ts",
+  "convex/effects/refunds.ts",
+  "convex/effects/stripeAccounts.ts",
   "convex/workers/checkpoints.ts",
   "convex/effects/witnesses.ts",
   "convex/log/published.ts",
@@ -26,6 +32,10 @@ const WRAPPERS = [
   "convex/events/read.ts",
   "convex/events/check.ts",
   "convex/events/receipts.ts",
+  "convex/events/deliveries.ts",
+  "convex/webhooks/stripe.ts",
+  "convex/operator/deliveries.ts",
+  "convex/workers/rawDeliveries.ts",
   "convex/events/tree.ts",
   "convex/events/checkpoints.ts",
   "convex/events/logOfLogs.ts",
@@ -45,6 +55,24 @@ const RAW_DATABASE = {
   selector: "MemberExpression[property.name='db'][object.name='ctx']",
   message: "Use the tenant-scoped database.",
 };
+
+/** What signs for money is read by the ledger component alone. */
+const SIGNING_SECRET = [
+  "Identifier[name='DAYBOOK_STRIPE_WEBHOOK_SECRETS']",
+  "Literal[value=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
+  "TemplateElement[value.raw=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
+  "ImportSpecifier[imported.name='env']",
+].join(", ");
+const RAW_SECRET = {
+  selector: SIGNING_SECRET,
+  message: "Only convex/events/stripeEnvironment.ts reads the secrets that sign deliveries.",
+};
+/** The reader itself, and the two configurations that hand the secret to it. */
+const SECRET_FILES = [
+  "convex/events/stripeEnvironment.ts",
+  "convex/events/convex.config.ts",
+  "convex/convex.config.ts",
+];
 
 const IMPURE = [
   "MemberExpression[object.name='Date'][property.name='now']",
@@ -117,6 +145,8 @@ export default tseslint.config(
     files: [
       ...WRAPPERS,
       "convex/pipeline/ledger.ts",
+      "convex/pipeline/deliveries.ts",
+      "convex/pipeline/parked.ts",
       "convex/projections/ledgerReader.ts",
       "convex/workers/ledgerCheck.ts",
       "convex/access/limits.ts",
@@ -125,21 +155,33 @@ export default tseslint.config(
   },
   {
     files: ["convex/**/*.ts"],
-    ignores: ["convex/access/principal.ts", "convex/**/*.test.ts"],
-    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY] },
+    ignores: ["convex/access/principal.ts", ...SECRET_FILES, "convex/**/*.test.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_SECRET] },
   },
   {
     files: ["convex/**/*.ts"],
     ignores: [
       "convex/access/{principal,directory,tenantDb}.ts",
       "convex/events/*.ts",
+      // Deliveries may concern no organisation that is known.
+      "convex/vault/rawDeliveries.ts",
       // Finds the next organisation whose time came, which no organisation's own database can.
       "convex/workers/closing.ts",
+      // Finds the effects that are due, of whichever organisation.
+      "convex/workers/outbox.ts",
       // Finds rows of no organisation, which no organisation's own database holds.
       "convex/workers/orphans.ts",
       "convex/**/*.test.ts",
     ],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE, RAW_SECRET] },
+  },
+  {
+    files: SECRET_FILES,
     rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE] },
+  },
+  {
+    files: ["convex/access/principal.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_DATABASE, RAW_SECRET] },
   },
   // The one place where the functions read their environment, and the one file that Convex reads before any.
   {
@@ -155,6 +197,7 @@ export default tseslint.config(
         "error",
         RAW_IDENTITY,
         RAW_DATABASE,
+        RAW_SECRET,
         { selector: IMPURE, message: "Pure code takes time, randomness and IO as arguments." },
       ],
     },

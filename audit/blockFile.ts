@@ -42,13 +42,15 @@ export function createBlockFile(): BlockFile {
   const blocksOf = new Map<number, Block[]>();
   let fd: number | undefined;
   let size = 0;
+  let buffer = new Uint32Array(0);
 
   const write = (words: Uint32Array): number => {
     fd ??= openNameless();
     return writeSync(fd, words, 0, words.byteLength, size);
   };
   const read = ({ position, words }: Block): Uint32Array => {
-    const block = new Uint32Array(words);
+    if (buffer.length < words) buffer = new Uint32Array(words);
+    const block = buffer.subarray(0, words);
     const bytes = fd === undefined ? 0 : readSync(fd, block, 0, block.byteLength, position);
     if (bytes !== block.byteLength) throw new Error("A temporary file lost what was written to it.");
     return block;

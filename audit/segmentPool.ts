@@ -16,6 +16,11 @@ export type TakeSegment = (ends: SegmentEnds, identities: Uint32Array) => boolea
 /** How far the ranges given out are ahead of the oldest that is not done: it bounds what waits in memory. */
 const AHEAD_PER_WORKER = 4;
 
+/** What waits must not change with what is read next. */
+function copied(answer: SegmentAnswer & object): SegmentAnswer & object {
+  return { ...answer, identities: answer.identities.slice() };
+}
+
 /** What is still to be given out, and what came back before its turn. */
 class RangeQueue {
   readonly #length: number;
@@ -48,7 +53,7 @@ class RangeQueue {
 
   put(index: number, answer: SegmentAnswer): void {
     if (answer === undefined) this.#outcome = false;
-    else this.#early.set(index, answer);
+    else this.#early.set(index, index === this.#taken ? answer : copied(answer));
     for (let next = this.#early.get(this.#taken); next !== undefined; next = this.#early.get(this.#taken)) {
       if (this.#outcome !== undefined) return;
       this.#early.delete(this.#taken);

@@ -17,13 +17,13 @@ export interface SegmentTask {
 export type SegmentAnswer =
   { readonly ends: SegmentEnds; readonly identities: Uint32Array<ArrayBuffer> } | undefined;
 
-/** The function throws what reading throws. */
+/** The function throws what reading throws. The identities that it returns are valid until its next call. */
 export function createSegmentReader({ fd, ...task }: SegmentTask): (range: FileRange) => SegmentAnswer {
   const reader = new RangeReader();
   const segment = new ChainSegment({ ...task, sha256Hex: nodeSha256Hex });
   return (range) => {
     segment.clear();
     if (!reader.verify(fd, range, segment)) return undefined;
-    return { ends: segment.ends, identities: segment.identities.words.slice() };
+    return { ends: segment.ends, identities: segment.identities.words };
   };
 }

@@ -10,7 +10,8 @@ let read: (range: RangeOrder["range"]) => SegmentAnswer;
 parentPort?.on("message", (order: RangeOrder) => {
   if (order.job !== job) read = createSegmentReader(order.task);
   job = order.job;
-  const answer = read(order.range);
+  const found = read(order.range);
+  const answer = found === undefined ? undefined : { ...found, identities: found.identities.slice() };
   const message: RangeAnswer = { index: order.index, answer };
   parentPort?.postMessage(message, answer === undefined ? [] : [answer.identities.buffer]);
 });

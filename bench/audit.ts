@@ -24,7 +24,7 @@ const MAIN = join(import.meta.dirname, "main.ts");
 const LINES_PER_WRITE = 1000;
 const MEBIBYTE = 1024 * 1024;
 const REFERENCE_CHUNK_BYTES = 256 * 1024;
-const MEMORY_EVENTS = [10_000, 1_000_000];
+const MEMORY_EVENTS = [10_000, 100_000, 1_000_000];
 const NEWLINE = 0x0a;
 
 const silent = { report: () => undefined, stop: () => undefined };

@@ -62,6 +62,7 @@ async function start(dataDir: string): Promise<Measured> {
       DAYBOOK_AUTH_AUDIENCE: "daybook",
       DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
       DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+      DAYBOOK_SEALING_KEYS: `s1:${"c".repeat(64)}`,
       DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT,
       DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT),
     },

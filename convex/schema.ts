@@ -40,12 +40,82 @@ export const bookingStatusValidator = v.union(
   v.literal("no_show"),
 );
 
+export const paymentStatusValidator = v.union(
+  v.literal("requested"),
+  v.literal("creation_unknown"),
+  v.literal("creation_failed"),
+  v.literal("awaiting_payment"),
+  v.literal("processing"),
+  v.literal("failed"),
+  v.literal("paid"),
+  v.literal("cancelled"),
+);
+
+export const paymentPurposeValidator = v.union(v.literal("full"), v.literal("deposit"), v.literal("balance"));
+
+export const paymentMethodValidator = v.union(v.literal("payment_intent"), v.literal("checkout_session"));
+
+const refundRequestValidator = v.object({
+  refundId: v.string(),
+  amountMinor: v.number(),
+  reason: v.union(
+    v.literal("requested_by_customer"),
+    v.literal("duplicate"),
+    v.literal("service_not_provided"),
+    v.literal("other"),
+  ),
+  requestedBy: v.string(),
+  needsApproval: v.boolean(),
+  status: v.union(
+    v.literal("awaiting_approval"),
+    v.literal("submitting"),
+    v.literal("unknown"),
+    v.literal("submitted"),
+    v.literal("declined"),
+    v.literal("not_submitted"),
+  ),
+  providerRefundId: v.union(v.string(), v.null()),
+});
+
+const providerRefundValidator = v.object({
+  providerRefundId: v.string(),
+  amountMinor: v.number(),
+  status: v.union(v.literal("pending"), v.literal("succeeded"), v.literal("failed")),
+});
+
+const disputeValidator = v.object({
+  disputeId: v.string(),
+  amountMinor: v.number(),
+  currency: v.string(),
+  status: v.string(),
+  reason: v.string(),
+  occurredAt: v.number(),
+  closed: v.boolean(),
+  fundsWithdrawn: v.boolean(),
+  fundsReinstated: v.boolean(),
+});
+
+/** A sealed text: the key's id, the nonce and the ciphertext with its tag (vault/seal). */
+export const sealedValidator = v.object({
+  keyId: v.string(),
+  nonce: v.bytes(),
+  ciphertext: v.bytes(),
+});
+
 /** What a row of the security log tells: a call was refused or limited, access was changed, a job found something. */
 export const securityOutcomeValidator = v.union(
   v.literal("refused"),
   v.literal("limited"),
   v.literal("changed"),
   v.literal("found"),
+);
+
+/** What became of a delivery, as far as a list shows it. */
+export const listedDeliveryStatusValidator = v.union(
+  v.literal("applied"),
+  v.literal("nothing"),
+  v.literal("parked"),
+  v.literal("dismissed"),
 );
 
 export const auditCategoryValidator = v.union(
@@ -63,6 +133,46 @@ export const auditCategoryValidator = v.union(
   v.literal("export"),
 );
 
+/** What an effect does in the world. */
+export const effectKindValidator = v.union(
+  v.literal("alert.deliver"),
+  v.literal("stripe.createPayment"),
+  v.literal("stripe.findPayment"),
+  v.literal("stripe.cancelPayment"),
+  v.literal("stripe.createRefund"),
+  v.literal("stripe.findRefund"),
+  v.literal("stripe.exchangeCode"),
+  v.literal("stripe.deauthorize"),
+);
+
+/**
+ * Where an effect stands. `unknown`: it may have happened, and nobody knows before somebody has looked; `done`,
+ * `failed` and `unknown` are ends.
+ */
+export const effectStatusValidator = v.union(
+  v.literal("pending"),
+  v.literal("running"),
+  v.literal("done"),
+  v.literal("failed"),
+  v.literal("unknown"),
+);
+
+/** Why an effect waits or has failed. Codes only: what the other side said is never kept. */
+export const effectErrorValidator = v.union(
+  v.literal("ORGANIZATION_RESTS"),
+  v.literal("NOT_CONFIGURED"),
+  v.literal("RECEIVER_UNREACHABLE"),
+  v.literal("RECEIVER_TIMED_OUT"),
+  v.literal("RECEIVER_REDIRECTED"),
+  v.literal("RECEIVER_REFUSED"),
+  v.literal("RECEIVER_FAILED"),
+  v.literal("PROVIDER_UNREACHABLE"),
+  v.literal("PROVIDER_BUSY"),
+  v.literal("PROVIDER_REJECTS_KEY"),
+  v.literal("PROVIDER_REFUSED"),
+  v.literal("OUTCOME_UNKNOWN"),
+  v.literal("NOTHING_FOUND"),
+);
 /** What an online rebuild does; the last four are its ends. */
 export const rebuildPhaseValidator = v.union(
   v.literal("digestBefore"),
@@ -168,7 +278,7 @@ export default defineSchema({
     tokenHash: v.string(),
     keyId: v.string(),
     expiresAt: v.number(),
-    status: v.union(v.literal("open"), v.literal("accepted")),
+    status: v.union(v.literal("open"), v.literal("accepted"), v.literal("revoked")),
     ...provenance,
   })
     .index("by_orgId_and_invitationId", ["orgId", "invitationId"])
@@ -182,6 +292,8 @@ export default defineSchema({
     durationMinutes: v.number(),
     priceMinor: v.number(),
     currency: v.string(),
+    /** What of the price is asked for first; absent where all of it is. */
+    depositMinor: v.optional(v.number()),
     status: v.union(v.literal("active"), v.literal("retired")),
     ...provenance,
   }).index("by_orgId_and_serviceId", ["orgId", "serviceId"]),
@@ -199,6 +311,7 @@ export default defineSchema({
     holdsSlot: v.boolean(),
     priceMinor: v.number(),
     currency: v.string(),
+    depositMinor: v.optional(v.number()),
     ...provenance,
   })
     .index("by_orgId_and_bookingId", ["orgId", "bookingId"])
@@ -212,6 +325,49 @@ export default defineSchema({
       "holdsSlot",
       "startsAt",
     ]),
+
+  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/overpayment and projections/payments. */
+  payments: defineTable({
+    orgId: v.string(),
+    paymentId: v.string(),
+    bookingId: v.string(),
+    purpose: paymentPurposeValidator,
+    method: paymentMethodValidator,
+    amountMinor: v.number(),
+    currency: v.string(),
+    /** The organisation's account at the provider; null when the deployment's own takes the money. */
+    account: v.union(v.string(), v.null()),
+    status: paymentStatusValidator,
+    cancelRequested: v.boolean(),
+    paymentIntentId: v.union(v.string(), v.null()),
+    checkoutSessionId: v.union(v.string(), v.null()),
+    /** The provider's time of the last attempt to pay while it counts; 0 otherwise. */
+    attemptAt: v.number(),
+    refundRequests: v.array(refundRequestValidator),
+    providerRefunds: v.array(providerRefundValidator),
+    disputes: v.array(disputeValidator),
+    ...provenance,
+  })
+    .index("by_orgId_and_paymentId", ["orgId", "paymentId"])
+    .index("by_orgId_and_status_and_paymentId", ["orgId", "status", "paymentId"])
+    .index("by_orgId_and_bookingId_and_paymentId", ["orgId", "bookingId", "paymentId"])
+    .index("by_orgId_and_bookingId_and_status_and_paymentId", ["orgId", "bookingId", "status", "paymentId"]),
+
+  /** One row per organisation that ever began to link an account at Stripe, as domain/stripeAccount folds it. Read by commands/payments (who takes the money), commands/stripeAccount and projections/stripeAccount. */
+  stripeAccounts: defineTable({
+    orgId: v.string(),
+    linked: v.union(v.object({ account: v.string(), livemode: v.boolean(), linkedAt: v.number() }), v.null()),
+    pending: v.union(
+      v.object({
+        linkId: v.string(),
+        userId: v.string(),
+        status: v.union(v.literal("begun"), v.literal("returned")),
+        expiresAt: v.number(),
+      }),
+      v.null(),
+    ),
+    ...provenance,
+  }).index("by_orgId", ["orgId"]),
 
   /** One row per event, in readable words. Read by projections/auditLog. */
   auditLog: defineTable({
@@ -261,9 +417,72 @@ export default defineSchema({
     /** From when on workers/closing removes what is derived; until then owners and auditors read. */
     removeAfter: v.number(),
     removedAt: v.union(v.number(), v.null()),
+    /** Which operator did not wait for that, and when. */
+    broughtForward: v.optional(v.object({ at: v.number(), operator: v.string() })),
   })
     .index("by_orgId", ["orgId"])
     .index("by_removedAt_and_removeAfter", ["removedAt", "removeAfter"]),
+
+  /**
+   * Deliveries that concern an organisation, as the ledger component records them. Written by access/deliveryList in
+   * the transaction that decides one; read by projections/deliveries.
+   */
+  deliveries: defineTable({
+    orgId: v.string(),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    type: v.string(),
+    signedAt: v.number(),
+    receivedAt: v.number(),
+    status: listedDeliveryStatusValidator,
+    reason: v.union(v.null(), v.string()),
+  })
+    .index("by_orgId_and_receivedAt", ["orgId", "receivedAt"])
+    .index("by_orgId_and_deliveryId_and_bodySha256", ["orgId", "deliveryId", "bodySha256"]),
+
+  /**
+   * Raw bodies of deliveries, sealed and deletable; `orgId` where it is known. Written and read by vault/rawDeliveries,
+   * for webhooks/stripe, operator/deliveries, workers/rawDeliveries and workers/cascade.
+   */
+  rawDeliveries: defineTable({
+    orgId: v.optional(v.string()),
+    provider: v.literal("stripe"),
+    deliveryId: v.string(),
+    bodySha256: v.string(),
+    receivedAt: v.number(),
+    keyId: v.string(),
+    nonce: v.bytes(),
+    ciphertext: v.bytes(),
+  })
+    .index("by_provider_and_deliveryId", ["provider", "deliveryId"])
+    .index("by_receivedAt", ["receivedAt"])
+    .index("by_orgId", ["orgId"]),
+
+  /**
+   * The code that an owner came back from Stripe with, sealed, from then until it is exchanged. Written by
+   * commands/stripeAccount; read and removed by the exchange.
+   */
+  stripeLinks: defineTable({
+    orgId: v.string(),
+    linkId: v.string(),
+    /** Sealed for the place {table: "stripeLinks", orgId, linkId}. */
+    sealedCode: sealedValidator,
+    /** Milliseconds UTC; Stripe takes it no longer. */
+    expiresAt: v.number(),
+  }).index("by_orgId_and_linkId", ["orgId", "linkId"]),
+
+  /**
+   * What the payer pays with: the PaymentIntent's client secret, or the URL of the provider's page. Never in the
+   * ledger and in no read model. Written by the effect that creates the payment; read by projections/payments.
+   */
+  paymentSecrets: defineTable({
+    orgId: v.string(),
+    paymentId: v.string(),
+    kind: v.union(v.literal("client_secret"), v.literal("url")),
+    /** Sealed for the place {table: "paymentSecrets", orgId, paymentId, kind}. */
+    sealed: sealedValidator,
+  }).index("by_orgId_and_paymentId", ["orgId", "paymentId"]),
 
   /**
    * The rebuild of an organisation's read models that runs, or that ran last: one row. Written and read by
@@ -320,16 +539,49 @@ export default defineSchema({
     .index("by_orgId_and_at", ["orgId", "at"])
     .index("by_orgId_and_userId_and_minute", ["orgId", "userId", "minute"]),
 
-  /** What owners have to be told, one row per reason and time. Written by access/alerts in the transaction that found it; read by projections/alerts. Nothing delivers them yet. */
+  /** What owners and the operator have to be told, one row per reason and time. Written by access/alerts in the transaction that found it; read by projections/alerts and effects/alerts. */
   alerts: defineTable({
     orgId: v.string(),
+    alertId: v.string(),
     at: v.number(),
     kind: v.string(),
     dedupeKey: v.string(),
     userId: v.optional(v.string()),
     detail: v.optional(v.string()),
     deliveredAt: v.union(v.number(), v.null()),
+    /** The effect that delivers it; null while it waits for room in the outbox, absent where nothing receives alerts. */
+    outboxId: v.optional(v.union(v.string(), v.null())),
   })
     .index("by_orgId_and_at", ["orgId", "at"])
-    .index("by_orgId_and_dedupeKey", ["orgId", "dedupeKey"]),
+    .index("by_orgId_and_dedupeKey", ["orgId", "dedupeKey"])
+    .index("by_orgId_and_outboxId", ["orgId", "outboxId"]),
+
+  /**
+   * Effects in the world, each written in the transaction that causes it and run by an action afterwards. Written
+   * by access/outbox for pipeline/effects, access/alerts and the effects' own outcomes; read by access/outbox and,
+   * over all organisations, by workers/outbox.
+   */
+  outbox: defineTable({
+    orgId: v.string(),
+    outboxId: v.string(),
+    kind: effectKindValidator,
+    /** The id of what it is about: an alert's, a payment's. */
+    subject: v.string(),
+    /** The same at every attempt, so that the other side does it once. */
+    idempotencyKey: v.string(),
+    /** Whether it goes on in an organisation that is frozen or closed. */
+    neverRests: v.boolean(),
+    status: effectStatusValidator,
+    /** How often it was begun; also names the attempt that may tell its outcome. */
+    attempts: v.number(),
+    /** Milliseconds UTC: when it may be begun; of a running one, when it is taken as lost. */
+    notBefore: v.number(),
+    createdAt: v.number(),
+    updatedAt: v.number(),
+    lastError: v.union(effectErrorValidator, v.null()),
+  })
+    .index("by_orgId_and_outboxId", ["orgId", "outboxId"])
+    .index("by_orgId_and_status", ["orgId", "status"])
+    .index("by_orgId_and_idempotencyKey", ["orgId", "idempotencyKey"])
+    .index("by_status_and_notBefore", ["status", "notBefore"]),
 });

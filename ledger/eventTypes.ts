@@ -2,7 +2,15 @@
 import type { SourceLabel } from "./event.ts";
 
 export type StreamKind =
-  "organization" | "invitation" | "member" | "service" | "booking" | "payment" | "stripeAccount" | "export";
+  | "organization"
+  | "invitation"
+  | "member"
+  | "service"
+  | "booking"
+  | "payment"
+  | "stripeAccount"
+  | "export"
+  | "reading";
 
 export interface EventTypeRule {
   /** The part of the stream's name before the slash. */
@@ -25,6 +33,7 @@ export const EVENT_TYPES = {
   },
   "invitation.created": { stream: "invitation", versions: [1], sources: ["command"] },
   "invitation.accepted": { stream: "invitation", versions: [1], sources: ["command"] },
+  "invitation.revoked": { stream: "invitation", versions: [1], sources: ["command"] },
   "member.joined": { stream: "member", versions: [1], sources: ["command"] },
   "member.roleChanged": { stream: "member", versions: [1], sources: ["command"] },
   "member.removed": { stream: "member", versions: [1], sources: ["command"] },
@@ -79,6 +88,7 @@ export const EVENT_TYPES = {
   "payment.disputeFundsReinstated": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
   "payment.disputeClosed": { stream: "payment", versions: [1], sources: ["webhook/stripe"] },
   "export.begun": { stream: "export", versions: [1], sources: ["command"] },
+  "reading.begun": { stream: "reading", versions: [1], sources: ["command"] },
 } as const satisfies Readonly<Record<string, EventTypeRule>>;
 
 export type EventType = keyof typeof EVENT_TYPES;
@@ -99,4 +109,5 @@ export const STREAM_ID_PREFIX = {
   /** One stream an organisation: it has one account at a time. */
   stripeAccount: "org",
   export: "exp",
+  reading: "rdg",
 } as const satisfies Readonly<Record<StreamKind, string>>;

@@ -69,7 +69,7 @@ export class IdentityList {
   }
 }
 
-/** Where full blocks of a partition go. Blocks come back in the order in which they were kept. */
+/** Where full blocks of a partition go. They come back in the order in which they were kept, each valid until the next. */
 export interface BlockStore {
   keep(partition: number, words: Uint32Array<ArrayBuffer>): void;
   blocks(partition: number): Iterable<Uint32Array>;
@@ -97,11 +97,16 @@ function isSameIdentity(one: Uint32Array, at: number, other: Uint32Array, otherA
 
 /** The last record of each identity of one partition: open addressing, at most half full, an empty slot ends in 0. */
 class LastRecords {
-  readonly #mask: number;
-  readonly #words: Uint32Array;
+  #mask = 0;
+  #words = new Uint32Array(0);
 
-  constructor(records: number) {
+  /** Forgets all, and makes room for so many. Partitions are about as large as each other, so the room is used again. */
+  reset(records: number): void {
     const slots = 2 ** Math.ceil(Math.log2(Math.max(records, 8) * 2));
+    if (slots === this.#mask + 1) {
+      this.#words.fill(0);
+      return;
+    }
     this.#mask = slots - 1;
     this.#words = new Uint32Array(slots * RECORD_WORDS);
   }
@@ -153,8 +158,9 @@ export class IdentityCheck {
 
   /** Whether no event id came twice and every stream's versions came in order. */
   isSound(): boolean {
+    const last = new LastRecords();
     return this.#open.every((open, partition) => {
-      const last = new LastRecords(this.#counts[partition] ?? 0);
+      last.reset(this.#counts[partition] ?? 0);
       for (const block of this.#store.blocks(partition)) {
         if (!takeAll(last, block)) return false;
       }

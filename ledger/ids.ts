@@ -16,6 +16,7 @@ export type PaymentId = string & Branded<"payment">;
 export type RefundId = string & Branded<"refund">;
 export type LinkId = string & Branded<"link">;
 export type ExportId = string & Branded<"export">;
+export type ReadingId = string & Branded<"reading">;
 
 export interface IdByPrefix {
   readonly org: OrgId;
@@ -28,6 +29,7 @@ export interface IdByPrefix {
   readonly rfd: RefundId;
   readonly lnk: LinkId;
   readonly exp: ExportId;
+  readonly rdg: ReadingId;
 }
 
 export type IdPrefix = keyof IdByPrefix;
@@ -52,6 +54,7 @@ const PATTERNS: Readonly<Record<IdPrefix, RegExp>> = {
   rfd: idPattern("rfd"),
   lnk: idPattern("lnk"),
   exp: idPattern("exp"),
+  rdg: idPattern("rdg"),
 };
 
 /** The pattern of an id with this prefix. The whole text must match. */

@@ -10,6 +10,7 @@ import {
   chainEvents,
   endlessDrafts,
   exportEvents,
+  readingEvents,
   lifecycleEvents,
   reseal,
   SAMPLE_ORG_ID,
@@ -56,9 +57,12 @@ describe("the named damages", () => {
   });
 
   test("the samples hold every event type", () => {
-    const types = [...sample.events, ...lifecycleEvents(sha256), ...exportEvents(sha256)].map(
-      ({ type }) => type,
-    );
+    const types = [
+      ...sample.events,
+      ...lifecycleEvents(sha256),
+      ...exportEvents(sha256),
+      ...readingEvents(sha256),
+    ].map(({ type }) => type);
     expect(new Set(types)).toEqual(new Set(Object.keys(EVENT_TYPES)));
   });
 

@@ -93,10 +93,14 @@ export const CATEGORIES = [
   "booking",
   "assignment",
   "status",
+  "export",
 ] as const;
 
 const isTimeMs = integerBetween(0, 253_402_300_799_999);
 const isToken: Check = (value) => typeof value === "string" && /^[A-Za-z0-9_-]{43}$/u.test(value);
+
+const isProviderId: Check = (value) => typeof value === "string" && /^[!-~]{1,128}$/u.test(value);
+const isSequence = integerBetween(1, Number.MAX_SAFE_INTEGER);
 
 const isPagination: Check = (value) => {
   if (Object.prototype.toString.call(value) !== "[object Object]") return false;
@@ -134,6 +138,11 @@ const FIELDS: Readonly<Record<string, Fields>> = {
     currency: oneOf(...CURRENCIES),
   }),
   "commands/organizations:rename": keyed({ name: isName }, { expectedVersion }),
+  "commands/organizations:linkProvider": keyed({}, { expectedVersion }),
+  "commands/organizations:unlinkProvider": keyed({ providerOrgId: isProviderId }, { expectedVersion }),
+  "commands/ledger:beginExport": keyed({}),
+  "commands/auditLog:beginReading": keyed({ fromSeq: isSequence, toSeq: isSequence }),
+  "commands/members:revokeInvitation": keyed({ invitationId: idOf("inv") }, { expectedVersion }),
   "commands/members:invite": keyed({ role: ROLE }),
   "commands/members:acceptInvitation": keyed({ invitationToken: isToken }),
   "commands/members:changeRole": keyed({ userId: idOf("usr"), role: ROLE }, { expectedVersion }),
@@ -146,11 +155,14 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "commands/organizations:freeze": keyed({ reason: oneOf(...FREEZE_REASONS) }, { expectedVersion }),
   "commands/organizations:unfreeze": keyed({}, { expectedVersion }),
   "commands/organizations:close": keyed({ reason: oneOf(...CLOSE_REASONS) }, { expectedVersion }),
-  "commands/services:define": keyed({
-    name: isName,
-    durationMinutes: integerBetween(1, 1440),
-    priceMinor: integerBetween(0, 1_000_000_000_000),
-  }),
+  "commands/services:define": keyed(
+    {
+      name: isName,
+      durationMinutes: integerBetween(1, 1440),
+      priceMinor: integerBetween(0, 1_000_000_000_000),
+    },
+    { depositMinor: integerBetween(1, 1_000_000_000_000) },
+  ),
   "commands/services:retire": keyed({ serviceId: idOf("svc") }, { expectedVersion }),
   "commands/bookings:request": keyed(
     { serviceId: idOf("svc"), startsAt: isTimeMs },
@@ -174,6 +186,10 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "projections/bookings:get": { required: booking },
   "projections/auditLog:list": {
     optional: { paginationOpts: isPagination, category: oneOf(...CATEGORIES) },
+  },
+  "projections/auditLog:range": {
+    required: { readingId: idOf("rdg") },
+    optional: { paginationOpts: isPagination },
   },
   "projections/ledger:head": {},
   "projections/ledger:events": {

@@ -112,6 +112,23 @@ const ofMember: Build = (scene, organization, name, subject) => {
   return { userId: isWanted ? scene.pick(suspended).userId : pickMember(scene, organization, subject) };
 };
 
+const SEQ_FAR = 10_000;
+
+function pickSeq({ pick }: Scene, { events }: Organization): number {
+  const head = Math.max(1, events.length);
+  return pick([1, 2, Math.ceil(head / 2), head, head, pick([head + 1, SEQ_FAR])]);
+}
+
+function pickInvitation({ pick, intent }: Scene, { view }: Organization): string {
+  const all = [...view.invitations.values()];
+  const open = all.filter(({ isEnded }) => !isEnded);
+  const rows = intent.isLikely && open.length > 0 ? open : all;
+  return rows.length > 0 ? pick(rows).invitationId : `inv_${NOWHERE}`;
+}
+
+/** Organisations of the identity provider, as its tokens name them. */
+export const PROVIDER_ORGANIZATIONS = ["org_2aBcD", "team-7", "tenant:9", "0"] as const;
+
 /** Builds the arguments besides key and version, by command. */
 export const ARGUMENTS: Readonly<Record<string, Build>> = {
   "commands/session:selectOrganization": ({ pick, world }) => ({
@@ -121,6 +138,18 @@ export const ARGUMENTS: Readonly<Record<string, Build>> = {
   "commands/organizations:freeze": ({ pick }) => ({ reason: pick(FREEZE_REASONS) }),
   "commands/organizations:unfreeze": () => ({}),
   "commands/organizations:close": () => ({ reason: "other" }),
+  "commands/organizations:linkProvider": () => ({}),
+  "commands/organizations:unlinkProvider": ({ pick }, { view }) => ({
+    providerOrgId: pick([...view.links, ...view.links, ...PROVIDER_ORGANIZATIONS]),
+  }),
+  "commands/ledger:beginExport": () => ({}),
+  "commands/auditLog:beginReading": (scene, organization) => ({
+    fromSeq: scene.pick([1, pickSeq(scene, organization)]),
+    toSeq: pickSeq(scene, organization),
+  }),
+  "commands/members:revokeInvitation": (scene, organization) => ({
+    invitationId: pickInvitation(scene, organization),
+  }),
   "commands/members:suspend": ofMember,
   "commands/members:reinstate": ofMember,
   "commands/members:revokeSessions": ofMember,
@@ -142,6 +171,7 @@ export const ARGUMENTS: Readonly<Record<string, Build>> = {
     name: pickName(pick),
     durationMinutes: pick([1, 30, 30, 60, 60, 1440]),
     priceMinor: pick([0, 1, 5000, 1_000_000_000_000]),
+    ...(pick([true, false, false]) ? { depositMinor: pick([1, 1, 4999, 5000]) } : {}),
   }),
   "commands/services:retire": (scene, organization) => ({ serviceId: pickService(scene, organization) }),
   "commands/bookings:request": (scene, organization, _name, subject) => ({

@@ -44,6 +44,7 @@ function isNewId(prefix: string, text: string): boolean {
 /** Whether one field of a result is what the plan says: an exact text, a token, or an id. */
 function isResultField(plan: string, text: string): boolean {
   if (plan.startsWith("=")) return text === plan.slice(1);
+  if (plan === "hash") return /^[0-9a-f]{64}$/u.test(text);
   return plan === "token" ? /^[A-Za-z0-9_-]{43}$/u.test(text) : isNewId(plan, text);
 }
 
@@ -191,7 +192,7 @@ async function takeCommit(
 }
 
 const ON_MEMBER = ["remove", "changeRole", "suspend", "reinstate", "revokeSessions"];
-const ON_EVERYBODY = ["commands/organizations:freeze", "commands/organizations:unfreeze"];
+const ON_EVERYBODY = ["freeze", "unfreeze", "close"].map((verb) => `commands/organizations:${verb}`);
 
 /** Whose access a command changes. */
 function concerned({ users }: World, call: Call): User[] {

@@ -26,7 +26,7 @@ export type OrganizationRow = Provenance & {
   name: string;
   timeZone: string;
   currency: string;
-  status: "active" | "frozen";
+  status: "active" | "frozen" | "closed";
 };
 export type MemberRow = Provenance & {
   userId: string;
@@ -40,6 +40,7 @@ export type ServiceRow = Provenance & {
   durationMinutes: number;
   priceMinor: number;
   currency: string;
+  depositMinor?: number;
   status: "active" | "retired";
 };
 export type BookingStatus = "requested" | "confirmed" | "in_progress" | "completed" | "cancelled" | "no_show";
@@ -53,13 +54,14 @@ export type BookingRow = Provenance & {
   assigneeId: string | null;
   priceMinor: number;
   currency: string;
+  depositMinor?: number;
 };
 /** No client reads these; the model needs them to know which tokens still work. */
 export type InvitationRow = Provenance & {
   invitationId: string;
   role: Role;
   expiresAt: number;
-  isAccepted: boolean;
+  isEnded: boolean;
 };
 export type AuditRow = Provenance & {
   seq: number;
@@ -83,6 +85,10 @@ export type View = {
   bookings: Map<string, BookingRow>;
   invitations: Map<string, InvitationRow>;
   auditLog: AuditRow[];
+  /** Readings of the audit log: whose, and of what. No row shows them. */
+  readings: Map<string, { userId: string; fromSeq: number; toSeq: number }>;
+  /** Providers' organisations that mean this one. */
+  links: Set<string>;
   /** Version of every stream. */
   versions: Map<string, number>;
 };
@@ -97,6 +103,8 @@ export function emptyView(): View {
     bookings: new Map(),
     invitations: new Map(),
     auditLog: [],
+    readings: new Map(),
+    links: new Set(),
     versions: new Map(),
   };
 }
@@ -106,8 +114,12 @@ const CATEGORY_OF_TYPE: Readonly<Record<string, string>> = {
   "organization.renamed": "organization",
   "organization.frozen": "organization",
   "organization.unfrozen": "organization",
+  "organization.closed": "organization",
+  "organization.providerLinked": "organization",
+  "organization.providerUnlinked": "organization",
   "invitation.created": "membership",
   "invitation.accepted": "membership",
+  "invitation.revoked": "membership",
   "member.joined": "membership",
   "member.removed": "membership",
   "member.suspended": "membership",
@@ -125,6 +137,8 @@ const CATEGORY_OF_TYPE: Readonly<Record<string, string>> = {
   "booking.completed": "status",
   "booking.noShowMarked": "status",
   "booking.cancelled": "status",
+  "export.begun": "export",
+  "reading.begun": "export",
 };
 
 const STATUS_OF_TYPE: Readonly<Record<string, BookingStatus>> = {
@@ -160,6 +174,10 @@ function foldOrganization(view: View, event: LedgerEvent): void {
   row.version = event.streamVersion;
   if (event.type === "organization.renamed") row.name = data.name;
   if (event.type === "organization.unfrozen") row.status = "active";
+  if (event.type === "organization.closed") row.status = "closed";
+  const { providerOrgId = "" } = event.data as { providerOrgId?: string };
+  if (event.type === "organization.providerLinked") view.links.add(providerOrgId);
+  if (event.type === "organization.providerUnlinked") view.links.delete(providerOrgId);
   if (event.type === "organization.frozen") {
     row.status = "frozen";
     view.frozenBy = event.actor.kind === "operator" ? "operator" : "owner";
@@ -194,12 +212,12 @@ function foldInvitation(view: View, event: LedgerEvent): void {
   if (event.type === "invitation.created") {
     const { role, expiresAt } = event.data as { role: Role; expiresAt: number };
     const invitationId = idOf(event);
-    const row = { invitationId, role, expiresAt, isAccepted: false, ...bornWith(event) };
+    const row = { invitationId, role, expiresAt, isEnded: false, ...bornWith(event) };
     view.invitations.set(invitationId, row);
     return;
   }
   const row = existing(view.invitations, event);
-  row.isAccepted = true;
+  row.isEnded = true;
   row.version = event.streamVersion;
 }
 
@@ -237,12 +255,20 @@ function foldBooking(view: View, event: LedgerEvent): void {
   if (event.type === "booking.unassigned") row.assigneeId = null;
 }
 
+function foldReading(view: View, event: LedgerEvent): void {
+  const { fromSeq, toSeq } = event.data as { fromSeq: number; toSeq: number };
+  view.readings.set(idOf(event), { userId: event.actor.id, fromSeq, toSeq });
+}
+
 const FOLD_OF_STREAM: Readonly<Record<string, (view: View, event: LedgerEvent) => void>> = {
   organization: foldOrganization,
   member: foldMember,
   invitation: foldInvitation,
   service: foldService,
   booking: foldBooking,
+  reading: foldReading,
+  // Its line in the audit log is all that is left of it.
+  export: () => undefined,
 };
 
 /** Takes one more event into a view. */

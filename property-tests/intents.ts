@@ -6,7 +6,16 @@ import fc from "fast-check";
 import { QUERIES } from "./policyModel.ts";
 
 export type Intent = {
-  kind: "command" | "replay" | "changedReplay" | "foreign" | "garbage" | "query" | "operator" | "advance";
+  kind:
+    | "command"
+    | "replay"
+    | "changedReplay"
+    | "foreign"
+    | "garbage"
+    | "query"
+    | "cursor"
+    | "operator"
+    | "advance";
   command: string;
   query: string;
   /** Whether a caller and an object are looked for that make an acceptance probable. */
@@ -33,6 +42,7 @@ const kind = weighted([
   [6, "foreign"],
   [12, "garbage"],
   [8, "query"],
+  [8, "cursor"],
   [5, "operator"],
   [4, "advance"],
 ]);
@@ -53,6 +63,11 @@ const command = weighted([
   [1, "commands/organizations:freeze"],
   [2, "commands/organizations:unfreeze"],
   [1, "commands/organizations:close"],
+  [2, "commands/organizations:linkProvider"],
+  [1, "commands/organizations:unlinkProvider"],
+  [2, "commands/ledger:beginExport"],
+  [3, "commands/auditLog:beginReading"],
+  [2, "commands/members:revokeInvitation"],
   [3, "commands/services:define"],
   [2, "commands/services:retire"],
   [20, "commands/bookings:request"],

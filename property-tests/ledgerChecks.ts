@@ -78,6 +78,12 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
   "organization.unfrozen": ["organizations.unfreeze"],
   "invitation.created": ["members.invite"],
   "invitation.accepted": ["members.acceptInvitation"],
+  "invitation.revoked": ["members.revokeInvitation"],
+  "organization.closed": ["organizations.close"],
+  "organization.providerLinked": ["organizations.linkProvider"],
+  "organization.providerUnlinked": ["organizations.unlinkProvider"],
+  "export.begun": ["ledger.beginExport"],
+  "reading.begun": ["auditLog.beginReading"],
   "member.joined": ["organizations.create", "members.acceptInvitation"],
   "member.roleChanged": ["members.changeRole"],
   "member.removed": ["members.remove", "members.leave"],
@@ -187,6 +193,18 @@ function requireGroups(
   requireEqual("INV-03", "number of policy fingerprints", policies.size, 1);
 }
 
+/** What an export pins is the head that lay before it. */
+function requirePinnedHeads(entries: readonly Entry[], events: readonly EventEnvelope[]): void {
+  for (const { type, seq, data } of events) {
+    if (type !== "export.begun") continue;
+    const pinned = { headSeq: data["headSeq"], headHash: data["headHash"] };
+    requireEqual("INV-02", "an export's head", pinned, {
+      headSeq: seq - 1,
+      headHash: entries[seq - 2]?.hash,
+    });
+  }
+}
+
 const TEXT_LENGTH_MIN = 12;
 const ID = /^[a-z]{3}_[0-9A-Z]{26}$/u;
 
@@ -218,6 +236,7 @@ export async function checkLedger(session: Session, organization: Organization):
   requireExpected(organization, events);
   requireTimes(organization, events);
   requireGroups(organization, entries, events);
+  requirePinnedHeads(entries, events);
   requireNothingSmuggled(session, entries, events);
   return events;
 }

@@ -9,7 +9,7 @@ import type { Intent } from "./intents.ts";
 import { checkLedger, takeSnapshots } from "./ledgerChecks.ts";
 import type { Role } from "./policyModel.ts";
 import { checkProjections } from "./projectionChecks.ts";
-import { checkQuery } from "./queries.ts";
+import { checkCursor, checkQuery } from "./queries.ts";
 import { operate } from "./operator.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { newSession, requireEqual, type Bench, type Session, type Tally } from "./session.ts";
@@ -103,6 +103,12 @@ async function playIntent(session: Session, resolved: Resolved): Promise<void> {
     case "call":
       await send(session, resolved.call);
       return;
+    case "cursor": {
+      const { cursors } = session;
+      const seen = cursors[resolved.which % Math.max(1, cursors.length)];
+      if (seen !== undefined) await checkCursor(session, resolved.call, seen.cursor);
+      return;
+    }
     case "twins": {
       const foreign = await send(session, resolved.foreign);
       const nowhere = await send(session, resolved.nowhere);

@@ -15,6 +15,7 @@ const RANKED: Columns = ["below own rank", "below own rank", "no", "no", "no", "
 const MANAGERS: Columns = ["yes", "yes", "no", "no", "no", "no"];
 const OR_ASSIGNED: Columns = ["yes", "yes", "assigned", "no", "no", "no"];
 const READERS: Columns = ["yes", "yes", "assigned or unassigned", "assigned, no price", "no", "no"];
+const AUDIT_LOG_READERS: Columns = ["yes", "yes", "no", "no", "no", "yes"];
 const LEDGER_READERS: Columns = ["yes", "no", "no", "no", "no", "yes"];
 
 /** Columns: owner, manager, staff, freelancer, guest, auditor. */
@@ -28,7 +29,10 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
   "commands/organizations:freeze": OWNERS,
   "commands/organizations:unfreeze": OWNERS,
   "commands/organizations:close": OWNERS,
+  "commands/organizations:linkProvider": OWNERS,
+  "commands/organizations:unlinkProvider": OWNERS,
   "commands/members:invite": RANKED,
+  "commands/members:revokeInvitation": RANKED,
   "commands/members:changeRole": RANKED,
   "commands/members:remove": RANKED,
   "commands/members:suspend": RANKED,
@@ -51,7 +55,10 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
   "projections/services:list": ["yes", "yes", "yes", "no", "no", "no"],
   "projections/bookings:list": READERS,
   "projections/bookings:get": READERS,
-  "projections/auditLog:list": ["yes", "yes", "no", "no", "no", "yes"],
+  "commands/ledger:beginExport": LEDGER_READERS,
+  "commands/auditLog:beginReading": AUDIT_LOG_READERS,
+  "projections/auditLog:list": AUDIT_LOG_READERS,
+  "projections/auditLog:range": AUDIT_LOG_READERS,
   "projections/ledger:head": LEDGER_READERS,
   "projections/ledger:events": LEDGER_READERS,
 };
@@ -59,6 +66,16 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
 export const QUERIES: readonly string[] = Object.keys(TABLE).filter((name) =>
   name.startsWith("projections/"),
 );
+
+/** Queries that are read page by page. */
+export const PAGED: readonly string[] = [
+  "projections/organizations:mine",
+  "projections/members:list",
+  "projections/services:list",
+  "projections/bookings:list",
+  "projections/auditLog:list",
+  "projections/auditLog:range",
+];
 
 /** Whether a function asks for a signed-in caller only, and for no membership. */
 export function needsNoMembership(name: string): boolean {
@@ -72,27 +89,49 @@ export function permissionOf(name: string, role: Role): Permission {
   return row[ROLES.indexOf(role)] ?? "no";
 }
 
-/** Who holds an organisation frozen; nobody does when it is active. */
-export type Hold = "owner" | "operator" | "integrity check";
+/** Who holds an organisation frozen, or that it was closed; nobody does when it is active. */
+export type Hold = "owner" | "operator" | "integrity check" | "closed";
 
-/** Owners and auditors read these in a frozen organisation, and an owner lifts what an owner froze. */
-const OPEN_WHEN_FROZEN = [
+/** Owners and auditors read these in a frozen and in a closed organisation. */
+const ALWAYS_READ = [
   "projections/organizations:current",
   "projections/auditLog:list",
+  "projections/auditLog:range",
   "projections/ledger:head",
   "projections/ledger:events",
 ];
 
-/** Whether a freeze stops a call. */
+/** Owners and auditors write these in a frozen one whose chain takes events. */
+const RECORDED_WHEN_FROZEN = ["commands/ledger:beginExport", "commands/auditLog:beginReading"];
+
+/** Whether a freeze or the closing stops a call. An owner lifts what an owner froze. */
 export function isStopped(name: string, role: Role, hold: Hold | undefined): boolean {
   if (hold === undefined) return false;
-  if (OPEN_WHEN_FROZEN.includes(name)) return role !== "owner" && role !== "auditor";
+  const isExporter = role === "owner" || role === "auditor";
+  if (ALWAYS_READ.includes(name)) return !isExporter;
+  if (RECORDED_WHEN_FROZEN.includes(name)) {
+    return !isExporter || hold === "integrity check" || hold === "closed";
+  }
   return !(name === "commands/organizations:unfreeze" && role === "owner" && hold === "owner");
 }
 
-/** Whether recent authentication is asked for, which no token of the streams shows. */
+/** What a stopped call is answered. */
+export function stopCode(hold: Hold | undefined): "ORG_FROZEN" | "ORG_CLOSED" {
+  return hold === "closed" ? "ORG_CLOSED" : "ORG_FROZEN";
+}
+
+/** Whether recent authentication is asked for. */
 export function needsStepUp(name: string): boolean {
-  return name === "commands/organizations:close";
+  return ["close", "linkProvider", "unlinkProvider"].some(
+    (verb) => name === `commands/organizations:${verb}`,
+  );
+}
+
+const RECENT_MS = 600_000;
+
+/** Whether a token shows that its holder authenticated in the last ten minutes. */
+export function isRecent(authenticatedAtS: number | undefined, now: number): boolean {
+  return authenticatedAtS !== undefined && now - authenticatedAtS * 1000 <= RECENT_MS;
 }
 
 const RANK: Readonly<Record<Role, number | null>> = {

@@ -7,13 +7,16 @@ import {
   isBelow,
   isStopped,
   needsNoMembership,
+  isRecent,
   needsStepUp,
+  stopCode,
   permissionOf,
   type Role,
 } from "./policyModel.ts";
 import { RULES, type Rule, type Situation, type Violation } from "./rules.ts";
 import {
   holdOf,
+  organizationOfClaim,
   isRevoked,
   organizationOf,
   storageKey,
@@ -63,12 +66,24 @@ export function isHeldBy(
   return isActive && !isRevoked(call, view.sessionsValidFrom.get(userId));
 }
 
+/** Where a call takes place. A claim that is to be linked means nothing yet. */
+function placeOf(
+  world: World,
+  call: Pick<Call, "claim" | "function">,
+  selected: string | undefined,
+): Organization | undefined {
+  const isChosen = call.claim === undefined || call.function === "commands/organizations:linkProvider";
+  return isChosen ? world.organizations.get(selected ?? "") : organizationOfClaim(world, call.claim);
+}
+
 /** The caller as a member of their active organisation, or the code that they get. */
-export function memberOf(world: World, call: Pick<Call, "subject" | "claim" | "issuedAtS">): Member | string {
+export function memberOf(
+  world: World,
+  call: Pick<Call, "subject" | "claim" | "issuedAtS" | "function">,
+): Member | string {
   if (!isSignedIn(world, call)) return "UNAUTHENTICATED";
   const { userId, selected } = userOf(world, call.subject ?? "");
-  const orgId = call.claim === undefined ? selected : call.claim;
-  const organization = typeof orgId === "string" ? world.organizations.get(orgId) : undefined;
+  const organization = placeOf(world, call, selected);
   const membership = userId === undefined ? undefined : organization?.view.members.get(userId);
   if (organization === undefined || userId === undefined || membership?.status !== "active") {
     return "NO_ACTIVE_ORG";
@@ -83,7 +98,7 @@ export function isOpen(world: World, token: string, now: number): boolean {
   if (known === undefined) return false;
   const view = world.organizations.get(known.orgId)?.view;
   const row = view?.invitations.get(known.invitationId);
-  if (row === undefined || row.isAccepted || now >= row.expiresAt) return false;
+  if (row === undefined || row.isEnded || now >= row.expiresAt) return false;
   const inviter = view?.members.get(row.createdBy.id);
   return inviter?.status === "active" && isBelow(inviter.role, row.role);
 }
@@ -112,7 +127,8 @@ function predictStored(world: World, call: Call, subject: string): Prediction | 
   const organization = organizationOf(world, stored.orgId);
   if (!isHeldBy(organization, userId, call)) return refused("INV-12", "NOT_FOUND");
   const role = organization.view.members.get(userId)?.role ?? "guest";
-  if (isStopped(call.function, role, holdOf(organization))) return refused("INV-12", "ORG_FROZEN");
+  const hold = holdOf(organization);
+  if (isStopped(call.function, role, hold)) return refused("INV-12", stopCode(hold));
   if (stored.payload !== payloadOf(call.args)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
   return { invariant: "INV-05", kind: "replayed", stored };
 }
@@ -158,7 +174,8 @@ function predictAccept(world: World, call: Call, subject: string, now: number): 
   if (known === undefined) return refused("business", "INVITATION_UNUSABLE");
   const organization = organizationOf(world, known.orgId);
   const { view } = organization;
-  if (holdOf(organization) !== undefined) return refused("INV-12", "ORG_FROZEN");
+  const hold = holdOf(organization);
+  if (hold !== undefined) return refused("INV-12", stopCode(hold));
   const { userId = "" } = userOf(world, subject);
   const anyOf: Violation[] = [];
   if (!isOpen(world, token, now)) anyOf.push({ code: "INVITATION_UNUSABLE" });
@@ -219,21 +236,30 @@ function predictVersion(call: Call, member: Member, rule: Rule): Prediction | un
   return refused("business", "VERSION_CONFLICT", "expectedVersion");
 }
 
+function lacksStepUp({ function: name, authenticatedAtS }: Call, now: number): boolean {
+  return needsStepUp(name) && !isRecent(authenticatedAtS, now);
+}
+
 function predictMember(world: World, call: Call, member: Member, now: number): Prediction {
   const rule = RULES[call.function];
   if (rule === undefined) throw new Error(`no rule for ${call.function}`);
-  if (isStopped(call.function, member.role, holdOf(member.organization))) {
-    return refused("INV-12", "ORG_FROZEN");
-  }
+  const hold = holdOf(member.organization);
+  if (isStopped(call.function, member.role, hold)) return refused("INV-12", stopCode(hold));
   if (permissionOf(call.function, member.role) === "no") return refused("INV-08", "FORBIDDEN");
   const wrong = badFields(call.function, call.args);
   if (wrong.length > 0) return predictInvalid(wrong);
   const { orgId, organization } = member;
   const { userId } = member;
-  const situation: Situation = { view: organization.view, orgId, userId, args: call.args, now };
+  const { issuer } = world;
+  const claim = {
+    issuer,
+    providerOrgId: call.claim,
+    isTaken: organizationOfClaim(world, call.claim) !== undefined,
+  };
+  const situation: Situation = { view: organization.view, orgId, userId, args: call.args, now, claim };
   const forbidden = predictRelation(call, member, rule, situation);
   if (forbidden !== undefined) return forbidden;
-  if (needsStepUp(call.function)) return refused("INV-08", "STEP_UP_REQUIRED");
+  if (lacksStepUp(call, now)) return refused("INV-08", "STEP_UP_REQUIRED");
   const slot = storageKey(orgId, call.subject ?? "", call.function, call.args["idempotencyKey"]);
   const stored = world.stored.get(slot);
   if (stored !== undefined) {

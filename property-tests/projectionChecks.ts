@@ -25,6 +25,10 @@ function fullRead(world: World, orgId: string, name: string): Call["args"][] {
   switch (name) {
     case "projections/bookings:get":
       return bookings.slice(-4).map((bookingId) => ({ bookingId }));
+    case "projections/auditLog:range":
+      return [...(world.organizations.get(orgId)?.view.readings.keys() ?? [])]
+        .slice(-4)
+        .map((readingId) => ({ ...options, readingId }));
     case "projections/auditLog:list":
       return [{ paginationOpts: { numItems: 170, cursor: null } }, { ...options, category: "role" }];
     case "projections/bookings:list":
@@ -132,7 +136,9 @@ export async function checkProjections(session: Session, ledgers: Ledgers): Prom
   await checkReaders(session, world);
   for (const orgId of ledgers.keys()) {
     await checkSecurityLog(session, orgId);
-    await checkRebuild(session, orgId);
+    if (session.world.organizations.get(orgId)?.view.organization?.status !== "closed") {
+      await checkRebuild(session, orgId);
+    }
   }
   await checkReaders(session, world);
   checkIds(session, ledgers);

@@ -1,17 +1,21 @@
 /** Asks a public query, all pages of it, and holds the answer against the model. */
+import { isDeepStrictEqual } from "node:util";
 import { badFields } from "./argumentModel.ts";
+import { PAGED } from "./policyModel.ts";
 import { answerOf, type Answer } from "./queryModel.ts";
 import { isHeldBy, memberOf } from "./predict.ts";
-import { ask, asSent, idsIn, requireEqual, require, requireRefusal, show, type Session } from "./session.ts";
+import {
+  ask,
+  asSent,
+  count,
+  idsIn,
+  requireEqual,
+  require,
+  requireRefusal,
+  show,
+  type Session,
+} from "./session.ts";
 import type { Call, World } from "./world.ts";
-
-const PAGED = new Set([
-  "projections/organizations:mine",
-  "projections/members:list",
-  "projections/services:list",
-  "projections/bookings:list",
-  "projections/auditLog:list",
-]);
 
 type Page = { page: Record<string, unknown>[]; isDone: boolean; continueCursor: string };
 
@@ -29,6 +33,7 @@ async function readPages(session: Session, call: Call): Promise<Record<string, u
     const result = (await ask(session, { ...call, args })) as Page;
     require("INV-06", result.page.length <= size, `a page of more than ${size} rows`);
     rows.push(...result.page);
+    session.cursors.push({ cursor: result.continueCursor, function: call.function });
     if (result.isDone) return rows;
     args = { ...args, paginationOpts: { numItems: size, cursor: result.continueCursor } };
   }
@@ -135,7 +140,7 @@ export async function checkQuery(
   const args = asSent(raw.args);
   if (args === undefined) return undefined;
   const expected = answerOf(world, { ...raw, args });
-  const isPaged = PAGED.has(raw.function) && badFields(raw.function, args).length === 0;
+  const isPaged = PAGED.includes(raw.function) && badFields(raw.function, args).length === 0;
   const answer = await reply(session, raw, isPaged);
   if (answer.kind === "answered") {
     requireValue(raw, expected, answer.value, isExact);
@@ -152,4 +157,44 @@ export async function checkQuery(
   const text = JSON.stringify(refusal);
   session.seenIds.push({ ids: idsIn(text), orgIds: [], call: show(raw) });
   return text;
+}
+
+/**
+ * J01 A cursor that was given for something, by whoever it was, in a list that a caller asks for: an error, or rows
+ * that are the caller's to see in that list, each once. The platform refuses a cursor in words of its own.
+ */
+export async function checkCursor(session: Session, call: Call, cursor: string): Promise<void> {
+  const expected = answerOf(session.world, call);
+  const options = { numItems: 50, ...(call.args["paginationOpts"] as object | undefined), cursor };
+  let result: Page;
+  session.tally.queries += 1;
+  try {
+    result = (await ask(session, { ...call, args: { ...call.args, paginationOpts: options } })) as Page;
+  } catch (error) {
+    count(session.tally, "cursor refused");
+    if (typeof error !== "object" || error === null || !("data" in error)) return;
+    const data = refusalIn(error);
+    // Convex's own words for a cursor of something else; whoever may not ask at all hears of that first.
+    if (isDeepStrictEqual(data, { isConvexSystemError: true, paginationError: "InvalidCursor" })) {
+      require("INV-08", expected.kind === "rows", "a cursor is looked at before its caller", show(call));
+      return;
+    }
+    const { code } = requireRefusal(data, ["field"]);
+    if (expected.kind === "refused") requireEqual("INV-08", show(call), code, expected.code);
+    return;
+  }
+  count(session.tally, "cursor answered");
+  const what = `${call.function} from a used cursor by ${call.subject ?? "nobody"}`;
+  if (expected.kind !== "rows") throw new Error(`INV-08 ${what} answered: ${show(result)}`);
+  const allowed = sorted(expected.rows, false);
+  const found = sorted(result.page, false);
+  const surplus = found.filter((row) => !allowed.some((known) => isDeepStrictEqual(known, row)));
+  requireEqual("INV-07", `rows that are not theirs, ${what}`, surplus, []);
+  const texts = new Set(found.map((row) => JSON.stringify(row)));
+  requireEqual("INV-06", `a row twice, ${what}`, texts.size, found.length);
+  session.seenIds.push({
+    ids: idsIn(result.page),
+    orgIds: organizationsFor(session.world, call),
+    call: show(call),
+  });
 }

@@ -1,7 +1,7 @@
 /** What every public query must answer, from the model's view of the organisation. */
 import { badFields } from "./argumentModel.ts";
 import type { BookingRow, OrganizationRow, View } from "./fold.ts";
-import { isStopped, permissionOf, type Permission, type Role } from "./policyModel.ts";
+import { isStopped, permissionOf, stopCode, type Permission, type Role } from "./policyModel.ts";
 import { isHeldBy, isSignedIn, memberOf, type Member } from "./predict.ts";
 import { holdOf, userOf, type Call, type Organization, type World } from "./world.ts";
 
@@ -25,7 +25,7 @@ function maySee(permission: Permission, row: BookingRow, userId: string): boolea
 
 function visibleBooking(permission: Permission, row: BookingRow): object {
   if (permission !== "assigned, no price") return row;
-  const { priceMinor: _, currency: __, ...rest } = row;
+  const { priceMinor: _, currency: __, depositMinor: ___, ...rest } = row;
   return rest;
 }
 
@@ -41,7 +41,8 @@ function eventsAnswer(total: number, { afterSeq = 0, limit = 50 }: Call["args"])
 }
 
 function currentRow(organization: Organization, role: Role): object {
-  const status = holdOf(organization) === undefined ? "active" : "frozen";
+  const hold = holdOf(organization);
+  const status = hold === undefined ? "active" : hold === "closed" ? hold : "frozen";
   return { ...organization.view.organization, status, role };
 }
 
@@ -53,6 +54,19 @@ function mineRows(world: World, call: Call): object[] {
     const { timeZone: _, currency: __, ...row } = currentRow(organization, member.role) as OrganizationRow;
     return [row];
   });
+}
+
+function bookingAnswer(view: View, permission: Permission, userId: string, bookingId: string): Answer {
+  const row = view.bookings.get(bookingId);
+  if (row === undefined || !maySee(permission, row, userId)) return refusal("NOT_FOUND");
+  return { kind: "row", row: visibleBooking(permission, row) };
+}
+
+function readingAnswer(view: View, userId: string, readingId: string): Answer {
+  const reading = view.readings.get(readingId);
+  if (reading?.userId !== userId) return refusal("NOT_FOUND");
+  const rows = view.auditLog.filter(({ seq }) => seq >= reading.fromSeq && seq <= reading.toSeq);
+  return { kind: "rows", rows, order: { by: "seq", direction: 1 } };
 }
 
 function memberAnswer(name: string, member: Member, permission: Permission, args: Call["args"]): Answer {
@@ -68,15 +82,14 @@ function memberAnswer(name: string, member: Member, permission: Permission, args
       const rows = visibleBookings(view, permission, member.userId, args["status"]);
       return { kind: "rows", rows, order: { by: "startsAt", direction: -1 } };
     }
-    case "projections/bookings:get": {
-      const row = view.bookings.get(String(args["bookingId"]));
-      if (row === undefined || !maySee(permission, row, member.userId)) return refusal("NOT_FOUND");
-      return { kind: "row", row: visibleBooking(permission, row) };
-    }
+    case "projections/bookings:get":
+      return bookingAnswer(view, permission, member.userId, String(args["bookingId"]));
     case "projections/auditLog:list": {
       const rows = view.auditLog.filter((row) => (args["category"] ?? row.category) === row.category);
       return { kind: "rows", rows, order: { by: "seq", direction: -1 } };
     }
+    case "projections/auditLog:range":
+      return readingAnswer(view, member.userId, String(args["readingId"]));
     case "projections/ledger:head":
       return { kind: "head", seq: events.length };
     case "projections/ledger:events":
@@ -97,7 +110,8 @@ export function answerOf(world: World, call: Call): Answer {
   }
   const member = memberOf(world, call);
   if (typeof member === "string") return refusal(member);
-  if (isStopped(name, member.role, holdOf(member.organization))) return refusal("ORG_FROZEN");
+  const hold = holdOf(member.organization);
+  if (isStopped(name, member.role, hold)) return refusal(stopCode(hold));
   const permission = permissionOf(name, member.role);
   if (permission === "no") return refusal("FORBIDDEN");
   const wrong = badFields(name, call.args);

@@ -1,9 +1,9 @@
 /** From an intent to a call: picks the caller, the token, the object and the arguments from what exists. */
 import { CANCEL_REASONS, FREEZE_REASONS, TIME_ZONES, type Args } from "./argumentModel.ts";
-import { ARGUMENTS, pickBooking } from "./commandArguments.ts";
+import { ARGUMENTS, pickBooking, PROVIDER_ORGANIZATIONS } from "./commandArguments.ts";
 import { spoil, type Pick } from "./garbage.ts";
 import type { Intent } from "./intents.ts";
-import { ROLES } from "./policyModel.ts";
+import { PAGED, ROLES } from "./policyModel.ts";
 import { RULES } from "./rules.ts";
 import {
   foreignOrganizations,
@@ -16,7 +16,14 @@ import {
   pickSession,
   type Scene,
 } from "./scene.ts";
-import { holdOf, type Call, type Organization, type Stored, type World } from "./world.ts";
+import {
+  holdOf,
+  organizationOfClaim,
+  type Call,
+  type Organization,
+  type Stored,
+  type World,
+} from "./world.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1440 * MINUTE_MS;
@@ -25,6 +32,8 @@ export type Resolved =
   | { kind: "call"; call: Call }
   /** The same call once with an id of another organisation and once with one of nothing. */
   | { kind: "twins"; foreign: Call; nowhere: Call }
+  /** A query that goes on from a cursor which somebody was given for something. */
+  | { kind: "cursor"; call: Call; which: number }
   | { kind: "operator"; orgId: string; action: OperatorAction }
   | { kind: "advance"; byMs: number };
 
@@ -45,16 +54,39 @@ function versionArgs(
   return { expectedVersion: Math.max(0, version + offset) };
 }
 
+/** Whoever links chooses the organisation, and their token names a provider's. */
+function pickLink(
+  { world, pick }: Scene,
+  picked: Organization,
+  subject: string | null,
+): ReturnType<typeof pickClaim> {
+  const { selected } = world.users.get(subject ?? "") ?? {};
+  return {
+    claim: pick([...PROVIDER_ORGANIZATIONS, ...PROVIDER_ORGANIZATIONS, picked.orgId]),
+    organization: world.organizations.get(selected ?? "") ?? picked,
+  };
+}
+
 function commandCall(scene: Scene, name: string): Call {
   const { intent } = scene;
   const picked = pickOrganization(scene);
   const subject = pickCaller(scene, picked, name);
-  const { organization, ...token } = pickClaim(scene, picked, subject);
+  const isLink = name === "commands/organizations:linkProvider";
+  const { organization, ...token } = (isLink ? pickLink : pickClaim)(scene, picked, subject);
   const args = ARGUMENTS[name]?.(scene, organization, name, subject) ?? {};
   const version = versionArgs(scene, organization, { name, subject, args });
   const key = name.startsWith("commands/session:") ? {} : { idempotencyKey: intent.key };
-  const session = pickSession(scene, organization, subject);
+  const session = pickSession(scene, organization, subject, name);
   return { subject, ...token, ...session, function: name, args: { ...args, ...version, ...key } };
+}
+
+/** Mostly the caller's own. */
+function pickReading({ pick, world }: Scene, { view }: Organization, subject: string | null): string {
+  const { userId } = world.users.get(subject ?? "") ?? {};
+  const all = [...view.readings];
+  const own = all.filter(([, reading]) => reading.userId === userId);
+  const [readingId] = pick([...all, ...own, ...own, [`rdg_${NOWHERE}`] as const]);
+  return readingId;
 }
 
 function queryArgs(scene: Scene, name: string, organization: Organization, subject: string | null): Args {
@@ -69,6 +101,11 @@ function queryArgs(scene: Scene, name: string, organization: Organization, subje
       return pick([true, false])
         ? { paginationOpts: { numItems: Math.max(numItems, 50), cursor: null } }
         : { category: pick(["role", "status", "assignment"]) };
+    case "projections/auditLog:range":
+      return {
+        readingId: pickReading(scene, organization, subject),
+        paginationOpts: { numItems, cursor: null },
+      };
     case "projections/ledger:events":
       return pick([true, false]) ? {} : { afterSeq: pick([0, 1, 5, 10_000]), limit: pick([1, 50, 1000]) };
     case "projections/organizations:current":
@@ -85,7 +122,7 @@ function queryCall(scene: Scene): Call {
   const subject = pickCaller(scene, picked, intent.query);
   const { organization, ...token } = pickClaim(scene, picked, subject);
   const args = queryArgs(scene, intent.query, organization, subject);
-  const session = pickSession(scene, organization, subject);
+  const session = pickSession(scene, organization, subject, intent.query);
   return { subject, ...token, ...session, function: intent.query, args };
 }
 
@@ -98,6 +135,7 @@ function changed({ args, function: name }: Call, pick: Pick): Args {
     reason: (name.includes("bookings") ? CANCEL_REASONS : FREEZE_REASONS).filter(
       (reason) => reason !== args["reason"],
     ),
+    fromSeq: [Number(args["fromSeq"]) + 1],
     priceMinor: [Number(args["priceMinor"]) === 7 ? 8 : 7],
     invitationToken: ["B".repeat(43)],
     timeZone: TIME_ZONES.filter((zone) => zone !== args["timeZone"]),
@@ -143,7 +181,9 @@ const FOREIGN_FIELDS = [
   ["commands/bookings:unassign", "bookingId"],
   ["commands/bookings:reschedule", "bookingId"],
   ["commands/bookings:cancel", "bookingId"],
+  ["commands/members:revokeInvitation", "invitationId"],
   ["projections/bookings:get", "bookingId"],
+  ["projections/auditLog:range", "readingId"],
 ] as const;
 
 type IdField = (typeof FOREIGN_FIELDS)[number][1];
@@ -154,10 +194,14 @@ const PREFIX: Readonly<Record<IdField, string>> = {
   assigneeId: "usr",
   serviceId: "svc",
   bookingId: "bkg",
+  invitationId: "inv",
+  readingId: "rdg",
 };
 
 function idsIn({ view, orgId }: Organization, field: IdField): string[] {
   if (field === "orgId") return [orgId];
+  if (field === "invitationId") return [...view.invitations.keys()];
+  if (field === "readingId") return [...view.readings.keys()];
   if (field === "serviceId") return [...view.services.keys()];
   return field === "bookingId" ? [...view.bookings.keys()] : [...view.members.keys()];
 }
@@ -165,7 +209,7 @@ function idsIn({ view, orgId }: Organization, field: IdField): string[] {
 /** Ids that exist, but not for this caller: neither in the organisation nor, for a selection, among their own. */
 function foreignIds({ world }: Scene, call: Call, field: IdField): string[] {
   if (field === "orgId") return foreignOrganizations(world, call.subject);
-  const own = world.organizations.get(String(call.claim));
+  const own = organizationOfClaim(world, call.claim);
   const ownIds = own === undefined ? [] : idsIn(own, field);
   return organizationsOf(world)
     .flatMap((organization) => idsIn(organization, field))
@@ -202,7 +246,9 @@ function garbageCall(scene: Scene): Call {
 /** Mostly lifts what is frozen, so that the streams go on. */
 function pickOperation(scene: Scene): Resolved {
   const { world, pick } = scene;
-  const frozen = organizationsOf(world).filter((organization) => holdOf(organization) !== undefined);
+  const frozen = organizationsOf(world).filter(
+    (organization) => ![undefined, "closed"].includes(holdOf(organization)),
+  );
   const isLifted = frozen.length > 0 && pick([true, true, true, true, false]);
   if (isLifted) return { kind: "operator", orgId: pick(frozen).orgId, action: "unfreeze" };
   const action = pick<OperatorAction>(["freeze", "report", "unfreeze"]);
@@ -211,6 +257,13 @@ function pickOperation(scene: Scene): Resolved {
 
 function asCall(call: Call | undefined): Resolved | undefined {
   return call === undefined ? undefined : { kind: "call", call };
+}
+
+/** A call of a list, whichever query was drawn. */
+function pagedCall(scene: Scene): Call {
+  const { intent, pick } = scene;
+  const query = PAGED.includes(intent.query) ? intent.query : pick(PAGED);
+  return queryCall({ ...scene, intent: { ...intent, query } });
 }
 
 /** What an intent means now; undefined when there is nothing yet that it could mean. */
@@ -229,6 +282,12 @@ export function resolve(world: World, intent: Intent, now: number): Resolved | u
       return asCall(garbageCall(scene));
     case "query":
       return asCall(queryCall(scene));
+    case "cursor":
+      return {
+        kind: "cursor",
+        call: pagedCall(scene),
+        which: pick(Array.from({ length: 1_000 }, (_, n) => n)),
+      };
     case "operator":
       return pickOperation(scene);
     case "advance": {

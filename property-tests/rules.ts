@@ -14,6 +14,8 @@ export type Situation = {
   userId: string;
   args: Args;
   now: number;
+  /** The token's own claim, as a provider's organisation. */
+  claim: { issuer: string; providerOrgId: unknown; isTaken: boolean };
 };
 
 export type Rule = {
@@ -24,7 +26,7 @@ export type Rule = {
   /** Everything that forbids the command; the server names any one of it. */
   violations: (situation: Situation) => Violation[];
   /** Fields of the result with the prefix of the id they hold. */
-  result: Readonly<Record<string, "bkg" | "svc" | "inv" | "token">>;
+  result: Readonly<Record<string, "bkg" | "svc" | "inv" | "exp" | "rdg" | "token" | "hash">>;
   events: (situation: Situation, result: Readonly<Record<string, string>>) => Draft[];
 };
 
@@ -147,10 +149,11 @@ const request: Rule = {
     const serviceId = text(args, "serviceId");
     const service = view.services.get(serviceId);
     if (service === undefined) throw new Error("the model committed a booking of no service");
-    const { priceMinor, currency } = service;
+    const { priceMinor, currency, depositMinor } = service;
     const slot = slotFrom(args, service.durationMinutes * MINUTE_MS);
     const assigned = args["assigneeId"] === undefined ? {} : { assigneeId: args["assigneeId"] };
-    const data = { serviceId, ...slot, priceMinor, currency, ...assigned };
+    const deposit = depositMinor === undefined ? {} : { depositMinor };
+    const data = { serviceId, ...slot, priceMinor, currency, ...deposit, ...assigned };
     return [{ stream: `booking/${result["bookingId"] ?? ""}`, type: "booking.requested", data }];
   },
 };
@@ -169,13 +172,98 @@ const invite: Rule = {
   },
 };
 
+const revokeInvitation: Rule = {
+  stream: (args) => `invitation/${text(args, "invitationId")}`,
+  result: {},
+  concerned: ({ view, args }) => {
+    const row = view.invitations.get(text(args, "invitationId"));
+    return row === undefined ? [] : [row.role];
+  },
+  violations: ({ view, args }) => {
+    const row = view.invitations.get(text(args, "invitationId"));
+    if (row === undefined) return [{ code: "NOT_FOUND" }];
+    return when(row.isEnded, "INVALID_TRANSITION");
+  },
+  events: ({ args }) => [
+    { stream: `invitation/${text(args, "invitationId")}`, type: "invitation.revoked", data: {} },
+  ],
+};
+
+/** A provider's organisation: visible ASCII, and no id of ours. */
+function isProvidersId(value: unknown): boolean {
+  return (
+    typeof value === "string" &&
+    /^[!-~]{1,128}$/u.test(value) &&
+    !/^org_[0-7][0-9A-HJKMNP-TV-Z]{25}$/u.test(value)
+  );
+}
+
+const linkProvider: Rule = {
+  stream: (_args, { orgId }) => `organization/${orgId}`,
+  result: {},
+  violations: ({ claim }) => when(!isProvidersId(claim.providerOrgId) || claim.isTaken, "CONFLICT"),
+  events: ({ orgId, claim: { issuer, providerOrgId } }) => [
+    {
+      stream: `organization/${orgId}`,
+      type: "organization.providerLinked",
+      data: { issuer, providerOrgId },
+    },
+  ],
+};
+
+const unlinkProvider: Rule = {
+  stream: (_args, { orgId }) => `organization/${orgId}`,
+  result: {},
+  violations: ({ view, args }) => when(!view.links.has(text(args, "providerOrgId")), "NOT_FOUND"),
+  events: ({ orgId, args, claim: { issuer } }) => [
+    {
+      stream: `organization/${orgId}`,
+      type: "organization.providerUnlinked",
+      data: { issuer, providerOrgId: args["providerOrgId"] },
+    },
+  ],
+};
+
+const beginExport: Rule = {
+  result: { exportId: "exp", headHash: "hash" },
+  violations: () => [],
+  events: ({ view }, result) => [
+    {
+      stream: `export/${result["exportId"] ?? ""}`,
+      type: "export.begun",
+      data: { headSeq: view.auditLog.length, headHash: result["headHash"] },
+    },
+  ],
+};
+
+const beginReading: Rule = {
+  result: { readingId: "rdg" },
+  violations: ({ view, args }) => [
+    ...when(number(args, "fromSeq") > number(args, "toSeq"), "INVALID", "fromSeq"),
+    ...when(number(args, "toSeq") > view.auditLog.length, "INVALID", "toSeq"),
+  ],
+  events: ({ args }, result) => [
+    {
+      stream: `reading/${result["readingId"] ?? ""}`,
+      type: "reading.begun",
+      data: { fromSeq: args["fromSeq"], toSeq: args["toSeq"] },
+    },
+  ],
+};
+
 const defineService: Rule = {
   result: { serviceId: "svc" },
-  violations: () => [],
+  violations: ({ args }) =>
+    when(
+      args["depositMinor"] !== undefined && number(args, "depositMinor") >= number(args, "priceMinor"),
+      "INVALID",
+      "depositMinor",
+    ),
   events: ({ view, args }, result) => {
-    const { durationMinutes, priceMinor } = args;
+    const { durationMinutes, priceMinor, depositMinor } = args;
     const name = text(args, "name").trim();
-    const data = { name, durationMinutes, priceMinor, currency: view.organization?.currency };
+    const deposit = depositMinor === undefined ? {} : { depositMinor };
+    const data = { name, durationMinutes, priceMinor, currency: view.organization?.currency, ...deposit };
     return [{ stream: `service/${result["serviceId"] ?? ""}`, type: "service.defined", data }];
   },
 };
@@ -243,16 +331,6 @@ function onLifecycle(
     events: ({ args, orgId }) => [{ stream: `organization/${orgId}`, type, data: data(args) }],
   };
 }
-
-/** The model knows of closing that it asks for recent authentication. */
-const close: Rule = {
-  stream: (_args, { orgId }) => `organization/${orgId}`,
-  result: {},
-  violations: () => {
-    throw new Error("no token of the streams closes an organisation");
-  },
-  events: () => [],
-};
 
 /** An event on a member that records the role that they have. */
 function roleEvent(type: string): Rule["events"] {
@@ -330,6 +408,11 @@ const remove = onMember({ violations: lastOwner, events: roleEvent("member.remov
 
 export const RULES: Readonly<Record<string, Rule>> = {
   "commands/organizations:rename": rename,
+  "commands/organizations:linkProvider": linkProvider,
+  "commands/organizations:unlinkProvider": unlinkProvider,
+  "commands/ledger:beginExport": beginExport,
+  "commands/auditLog:beginReading": beginReading,
+  "commands/members:revokeInvitation": revokeInvitation,
   "commands/members:invite": invite,
   "commands/members:changeRole": changeRole,
   "commands/members:remove": remove,
@@ -339,7 +422,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/members:leave": leave,
   "commands/organizations:freeze": onLifecycle("organization.frozen", "active", ({ reason }) => ({ reason })),
   "commands/organizations:unfreeze": onLifecycle("organization.unfrozen", "frozen", () => ({})),
-  "commands/organizations:close": close,
+  "commands/organizations:close": onLifecycle("organization.closed", "active", ({ reason }) => ({ reason })),
   "commands/services:define": defineService,
   "commands/services:retire": retire,
   "commands/bookings:request": request,

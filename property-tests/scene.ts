@@ -1,8 +1,8 @@
 /** Who calls, where and with which token: picked from what exists. */
 import type { Pick } from "./garbage.ts";
 import type { Intent } from "./intents.ts";
-import { needsNoMembership, permissionOf } from "./policyModel.ts";
-import type { Organization, User, World } from "./world.ts";
+import { needsNoMembership, needsStepUp, permissionOf } from "./policyModel.ts";
+import type { Organization, Times, User, World } from "./world.ts";
 
 /** Ids in due form that name nothing. */
 export const NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -77,7 +77,7 @@ export function pickClaim(
   const { orgId } = organization;
   switch (intent.claim) {
     case "own":
-      return { claim: orgId, organization };
+      return { claim: pick([orgId, orgId, orgId, ...organization.view.links]), organization };
     case "none": {
       const { selected } = world.users.get(subject ?? "") ?? {};
       return { organization: world.organizations.get(selected ?? "") ?? organization };
@@ -91,6 +91,16 @@ export function pickClaim(
   }
 }
 
+/** Notes a token's times as used. */
+function issue(user: User, times: Times): Times {
+  user.issued.push(times);
+  return times;
+}
+
+function hasEndedTokens({ sessionsValidFrom, userId = "" }: User, view: Organization["view"]): boolean {
+  return sessionsValidFrom !== undefined || view.sessionsValidFrom.has(userId);
+}
+
 /**
  * What the token says of its time of issue. A likely caller whose older tokens were ended signs in again; an
  * adversary takes any token that they have ever had.
@@ -99,14 +109,17 @@ export function pickSession(
   { world, intent, pick, now }: Scene,
   { view }: Organization,
   subject: string | null,
-): { issuedAtS?: number } {
+  name: string,
+): Partial<Times> {
   const user = world.users.get(subject ?? "");
   if (user === undefined) return {};
-  const hasEnded = user.sessionsValidFrom !== undefined || view.sessionsValidFrom.has(user.userId ?? "");
+  const hasEnded = hasEndedTokens(user, view);
+  const nowS = Math.floor(now / 1000);
+  // For what asks for recent authentication a likely caller proves who they are, and others take an older proof.
+  if (needsStepUp(name) && (intent.isLikely || user.issued.length === 0)) {
+    return issue(user, { issuedAtS: nowS, authenticatedAtS: nowS });
+  }
   const session = intent.isLikely && hasEnded && pick([true, true, false]) ? "now" : intent.session;
   if (session === "silent") return {};
-  const nowS = Math.floor(now / 1000);
-  const issuedAtS = session === "seen" && user.issued.length > 0 ? pick(user.issued) : nowS;
-  user.issued.push(issuedAtS);
-  return { issuedAtS };
+  return issue(user, session === "seen" && user.issued.length > 0 ? pick(user.issued) : { issuedAtS: nowS });
 }

@@ -5,7 +5,7 @@ import { convexToJson, jsonToConvex } from "convex/values";
 import type { Backend, Client } from "../tests/support/backend.ts";
 import type { Args } from "./argumentModel.ts";
 import { CODES } from "./policyModel.ts";
-import { newWorld, type Call, type World } from "./world.ts";
+import { newWorld, type Call, type Times, type World } from "./world.ts";
 
 /** A backend and its clock. */
 export type Bench = {
@@ -32,6 +32,8 @@ export type Session = {
   readonly tally: Tally;
   readonly journal: string[];
   readonly seenIds: SeenIds[];
+  /** Every cursor that anybody was ever given, the newest last, and by which function. */
+  readonly cursors: { cursor: string; function: string }[];
   /** Earlier exports by organisation, for INV-01. */
   readonly snapshots: { orgId: string; entries: readonly Entry[] }[];
   /** Texts of refused commands and of committed ones. */
@@ -42,11 +44,12 @@ export type Session = {
 export function newSession(bench: Bench): Session {
   return {
     bench,
-    world: newWorld(),
+    world: newWorld(bench.backend.issuer),
     clients: new Map(),
     tally: { commands: 0, queries: 0, outcomes: new Map() },
     journal: [],
     seenIds: [],
+    cursors: [],
     snapshots: [],
     refusedTexts: new Set(),
     committedTexts: new Set(),
@@ -84,17 +87,23 @@ export function asSent(args: Args): Args | undefined {
 
 export async function clientOf(
   session: Session,
-  { subject, claim, issuedAtS }: Pick<Call, "subject" | "claim" | "issuedAtS">,
+  { subject, claim, issuedAtS, authenticatedAtS }: Pick<Call, "subject" | "claim" | keyof Times>,
 ): Promise<Client> {
   const { backend } = session.bench;
   if (subject === null) return backend.anonymous();
   // A claim that is null is another token than one without the claim.
-  const name = JSON.stringify([subject, claim === undefined ? "none" : { claim }, issuedAtS]);
+  const name = JSON.stringify([
+    subject,
+    claim === undefined ? "none" : { claim },
+    issuedAtS,
+    authenticatedAtS,
+  ]);
   const known = session.clients.get(name);
   if (known !== undefined) return known;
   const client = await backend.withClaims(subject, {
     ...(claim === undefined ? {} : { daybook_org: claim }),
     ...(issuedAtS === undefined ? {} : { daybook_iat: issuedAtS }),
+    ...(authenticatedAtS === undefined ? {} : { daybook_auth_time: authenticatedAtS }),
   });
   session.clients.set(name, client);
   return client;
@@ -110,7 +119,7 @@ export async function ask(session: Session, call: Call): Promise<unknown> {
   return await client.query(makeFunctionReference<"query", Args>(call.function), call.args);
 }
 
-const ID = /\b(?:org|usr|svc|bkg|inv|evt)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/gu;
+const ID = /\b(?:org|usr|svc|bkg|inv|evt|exp|rdg)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/gu;
 
 /** Every id in a value or a text. */
 export function idsIn(value: unknown): string[] {

@@ -11,6 +11,8 @@ export type Call = {
   claim?: unknown;
   /** When the token says that it was issued, in seconds; absent when it does not say. */
   issuedAtS?: number;
+  /** When the token says that its holder authenticated, in seconds; absent when it does not say. */
+  authenticatedAtS?: number;
   function: string;
   args: Args;
 };
@@ -41,14 +43,17 @@ export type ExpectedEvent = LedgerEvent & {
   latest: number;
 };
 
+/** Times in a token, in seconds. */
+export type Times = { issuedAtS: number; authenticatedAtS?: number };
+
 export type User = {
   readonly subject: string;
   userId?: string;
   selected?: string;
   /** Tokens issued before (milliseconds) are refused everywhere. */
   sessionsValidFrom?: number;
-  /** Times of issue of the tokens that were used, in seconds. */
-  readonly issued: number[];
+  /** What the tokens that were used say of their times. */
+  readonly issued: Times[];
 };
 
 /** A time of issue that no revocation reaches, for the reads that check. */
@@ -67,6 +72,8 @@ export type Organization = {
 export type Stored = { call: Call; orgId: string; payload: string; response: Committed };
 
 export type World = {
+  /** Who signs the tokens. */
+  readonly issuer: string;
   readonly users: Map<string, User>;
   readonly organizations: Map<string, Organization>;
   /** By organisation (empty for commands that need none), subject, function and key. */
@@ -83,11 +90,13 @@ export const RECORDED_REFUSALS: readonly string[] = [
   "NOT_FOUND",
   "IDEMPOTENCY_KEY_REUSED",
   "ORG_FROZEN",
+  "ORG_CLOSED",
   "STEP_UP_REQUIRED",
 ];
 
-export function newWorld(): World {
+export function newWorld(issuer: string): World {
   return {
+    issuer,
     users: new Map(),
     organizations: new Map(),
     stored: new Map(),
@@ -118,10 +127,18 @@ export function organizationOf(world: World, orgId: string): Organization {
   return organization;
 }
 
-/** Who holds an organisation frozen, by its ledger and by the integrity check. */
+/** Who holds an organisation frozen, by its ledger and by the integrity check, or that it was closed. */
 export function holdOf({ view, isHeld }: Pick<Organization, "view" | "isHeld">): Hold | undefined {
+  if (view.organization?.status === "closed") return "closed";
   if (isHeld) return "integrity check";
   return view.organization?.status === "frozen" ? view.frozenBy : undefined;
+}
+
+/** The organisation that a claim means: by its id, or by a provider's that is linked to it. */
+export function organizationOfClaim(world: World, claim: unknown): Organization | undefined {
+  if (typeof claim !== "string") return undefined;
+  const linked = [...world.organizations.values()].find(({ view }) => view.links.has(claim));
+  return world.organizations.get(claim) ?? linked;
 }
 
 /** Whether a token is older than a moment, or does not say how old it is. */

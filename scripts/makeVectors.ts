@@ -9,6 +9,7 @@ import { chainCases } from "../ledger/testing/damagedLedgers.ts";
 import {
   exportEvents,
   lifecycleEvents,
+  readingEvents,
   sampleEvents,
   sampleId,
   seal,
@@ -49,6 +50,9 @@ function envelopeVectors(): object[] {
     ...exportEvents(sha256Noble)
       .slice(-1)
       .map((event) => [`${event.type}, export sequence ${event.seq}`, event] as const),
+    ...readingEvents(sha256Noble)
+      .slice(-2)
+      .map((event) => [`${event.type}, reading sequence ${event.seq}`, event] as const),
   ] as const;
   return named.map(([name, event]) => {
     const { text, hash } = seal(event, sha256Noble);

@@ -107,18 +107,19 @@ def is_event(value):
 TABLE = {
     "organization/org_": "created renamed frozen:command,operator unfrozen:command,operator closed"
     " providerLinked:command,operator providerUnlinked:command,operator",
-    "invitation/inv_": "created accepted",
+    "invitation/inv_": "created accepted revoked",
     "member/usr_": "joined roleChanged removed suspended reinstated sessionsRevoked",
     "service/svc_": "defined retired",
     "booking/bkg_": "requested confirmed rescheduled assigned unassigned started completed noShowMarked cancelled",
     "stripeAccount/org_": "linkBegun linkReturned linked:job linkFailed:job unlinked:command,webhook/stripe",
-    "payment/pay_": "requested created:job creationUnknown:job creationFailed:job cancelRequested"
+    "payment/pay_": "requested created:job creationUnknown:job creationFailed:job cancelRequested:command,job"
     " cancelled:command,job,webhook/stripe processing:webhook/stripe failed:webhook/stripe confirmed:webhook/stripe"
     " refundRequested refundApproved refundDeclined refundSubmitted:job refundUnknown:job refundNotSubmitted:job"
     " refundPending:webhook/stripe refunded:webhook/stripe refundFailed:webhook/stripe disputeOpened:webhook/stripe"
     " disputeUpdated:webhook/stripe disputeFundsWithdrawn:webhook/stripe disputeFundsReinstated:webhook/stripe"
     " disputeClosed:webhook/stripe",
     "export/exp_": "begun",
+    "reading/rdg_": "begun",
 }
 
 

@@ -17,9 +17,11 @@ const WITNESS = formatVerifierKey(
 const GOOD = {
   DAYBOOK_INVITATION_KEYS: `k1:${KEY}`,
   DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+  DAYBOOK_SEALING_KEYS: `s1:${"ef".repeat(32)}`,
   DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
   DAYBOOK_CHECKPOINT_KEYS: SIGNER,
 };
+const SECRET = `whsec_${btoa("s".repeat(24))}`;
 
 describe("a good environment", () => {
   test("has defaults for what is optional", () => {
@@ -28,8 +30,11 @@ describe("a good environment", () => {
       environment: {
         DAYBOOK_INVITATION_KEYS: [{ keyId: "k1", key: KEY }],
         DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
+        DAYBOOK_SEALING_KEYS: [{ keyId: "s1", key: "ef".repeat(32) }],
         DAYBOOK_ORG_CLAIM: "daybook_org",
         DAYBOOK_RATE_LIMIT_PERCENT: 100,
+        DAYBOOK_STRIPE_MODE: "live",
+        DAYBOOK_STRIPE_UNLINKED: "refuse",
         DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
         DAYBOOK_CHECKPOINT_INTERVAL_MINUTES: 15,
         DAYBOOK_CHECKPOINT_EVENTS: 1000,
@@ -69,6 +74,52 @@ describe("a good environment", () => {
   });
 });
 
+const RECEIVER = {
+  DAYBOOK_ALERT_WEBHOOK_URL: "https://alerts.example/daybook",
+  DAYBOOK_ALERT_WEBHOOK_SECRET: SECRET,
+};
+
+describe("a receiver of alerts", () => {
+  test("is a URL and a secret of 24 to 64 bytes", () => {
+    for (const bytes of [24, 32, 33, 34, 64]) {
+      const secret = `whsec_${btoa("s".repeat(bytes))}`;
+      const given = { ...GOOD, ...RECEIVER, DAYBOOK_ALERT_WEBHOOK_SECRET: secret };
+      expect(parseEnvironment(given)).toMatchObject({
+        ok: true,
+        environment: { DAYBOOK_ALERT_WEBHOOK_SECRET: secret },
+      });
+    }
+  });
+
+  test.each([
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "DAYBOOK_ALERT_WEBHOOK_SECRET"],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", "DAYBOOK_ALERT_WEBHOOK_URL"],
+  ] as const)("with %s alone lacks %s", (given, missing) => {
+    expect(parseEnvironment({ ...GOOD, [given]: RECEIVER[given] })).toEqual({
+      ok: false,
+      problems: [{ variable: missing, problem: "is not set" }],
+    });
+  });
+
+  test.each([
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "http://alerts.example/daybook"],
+    ["DAYBOOK_ALERT_WEBHOOK_URL", "https://169.254.169.254/latest"],
+    ["DAYBOOK_ALERT_WEBHOOK_URL", ""],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", btoa("s".repeat(24))],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${btoa("s".repeat(23))}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${btoa("s".repeat(65))}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `${SECRET}\n`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", `whsec_${"-".repeat(32)}`],
+    ["DAYBOOK_ALERT_WEBHOOK_SECRET", "whsec_"],
+  ])("%s=%j is named, its value is not", (variable, value) => {
+    const parsed = parseEnvironment({ ...GOOD, ...RECEIVER, [variable]: value });
+    if (parsed.ok) throw new Error("the environment was accepted");
+    expect(parsed.problems.map((problem) => problem.variable)).toEqual([variable]);
+    expect(parsed.problems[0]?.problem).not.toBe("is not set");
+    if (value.length > 6) expect(JSON.stringify(parsed)).not.toContain(value.trim());
+  });
+});
+
 describe("a bad environment", () => {
   test("names every variable that is not set", () => {
     expect(parseEnvironment({})).toEqual({
@@ -76,6 +127,7 @@ describe("a bad environment", () => {
       problems: [
         { variable: "DAYBOOK_INVITATION_KEYS", problem: "is not set" },
         { variable: "DAYBOOK_FINGERPRINT_KEY", problem: "is not set" },
+        { variable: "DAYBOOK_SEALING_KEYS", problem: "is not set" },
         { variable: "DAYBOOK_DEPLOYMENT", problem: "is not set" },
         { variable: "DAYBOOK_CHECKPOINT_KEYS", problem: "is not set" },
       ],

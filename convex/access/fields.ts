@@ -3,6 +3,7 @@ import currencyCodes from "currency-codes";
 import { z } from "zod";
 import { ROLES } from "../../ledger/event.ts";
 import { idPattern } from "../../ledger/ids.ts";
+import { isReturnPath } from "./stripeSettings.ts";
 
 const NAME_BYTES_MAX = 200;
 const DURATION_MINUTES_MAX = 24 * 60;
@@ -44,10 +45,23 @@ export const orgId = id("org");
 export const userId = id("usr");
 export const serviceId = id("svc");
 export const bookingId = id("bkg");
+export const paymentId = id("pay");
+export const refundId = id("rfd");
+export const invitationId = id("inv");
+export const readingId = id("rdg");
 /** An identity provider's own id of an organisation. */
 export const providerOrgId = z.string().regex(/^[!-~]{1,128}$/, "Must be a provider's organisation id.");
 export const role = z.enum(ROLES);
 export const invitationToken = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "Must be an invitation token.");
+
+/** The state that a link to the organisation's account began with: 32 bytes in base64url. */
+export const linkState = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "Must be the state of a link.");
+/** What Stripe sends an owner back with. */
+export const authorizationCode = z
+  .string()
+  .regex(/^ac_[A-Za-z0-9]{8,250}$/, "Must be an authorization code.");
+/** Where the provider's page sends the payer back to, under the deployment's origins. */
+export const returnPath = z.string().refine(isReturnPath, "Must be a path, without query and fragment.");
 
 /** A business name: one line of well-formed text. */
 export const name = z
@@ -69,7 +83,12 @@ function integer(min: number, max: number): z.ZodType<number> {
 
 export const durationMinutes = integer(1, DURATION_MINUTES_MAX);
 export const priceMinor = integer(0, PRICE_MINOR_MAX);
+export const depositMinor = integer(1, PRICE_MINOR_MAX);
+/** An amount of money that is not nothing. */
+export const amountMinor = integer(1, PRICE_MINOR_MAX);
 export const startsAt = integer(0, TIME_MS_MAX);
+/** A place in the ledger. */
+export const sequence = integer(1, Number.MAX_SAFE_INTEGER);
 export const expectedVersion = integer(0, Number.MAX_SAFE_INTEGER).optional();
 
 /** An ISO 4217 code. */

@@ -48,11 +48,12 @@ describe("a role in a row", () => {
     expect(outcome(() => conditionFor("commands/organizations:create", "owner"))).toBe("FORBIDDEN");
   });
 
-  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export or asks for a checkpoint", () => {
+  test("a frozen organisation is read by owner and auditor only, and written by the owner who lifts and by who begins an export or a reading or asks for a checkpoint", () => {
     const open = Object.entries(POLICY).filter(([, row]) => "whenFrozen" in row);
     const reads = [
       "projections/organizations:current",
       "projections/auditLog:list",
+      "projections/auditLog:range",
       "projections/securityLog:list",
       "projections/alerts:list",
       "projections/ledger:head",
@@ -65,11 +66,18 @@ describe("a role in a row", () => {
       "projections/ledger:rowDigests",
     ];
     const requestCheckpoint = "commands/ledger:requestCheckpoint";
-    const writes = ["commands/organizations:unfreeze", "commands/ledger:beginExport", requestCheckpoint];
+    const writes = [
+      "commands/organizations:unfreeze",
+      "commands/ledger:beginExport",
+      "commands/auditLog:beginReading",
+      requestCheckpoint,
+    ];
     expect(open.map(([name]) => name)).toEqual([...writes, ...reads]);
-    const [unfreeze, beginExport, request, ...readers] = open.map(([, row]) => row);
+    const [unfreeze, beginExport, beginReading, request, ...readers] = open.map(([, row]) => row);
     expect(unfreeze).toMatchObject({ whenFrozen: ["owner"], frozenBy: ["owner"] });
-    for (const row of [beginExport, request]) expect(row).toMatchObject({ frozenBy: ["owner", "operator"] });
+    for (const row of [beginExport, beginReading, request]) {
+      expect(row).toMatchObject({ frozenBy: ["owner", "operator"] });
+    }
     for (const row of readers) expect(row).toMatchObject({ whenFrozen: ["owner", "auditor"] });
     const closed = Object.entries(POLICY).filter(([, row]) => "whenClosed" in row);
     expect(closed.map(([name]) => name)).toEqual([requestCheckpoint, ...reads]);

@@ -10,6 +10,7 @@ import { outranks } from "./roles.ts";
 
 /**
  * What else must hold for a role.
+ * - `notRequester`: the caller is another person than who asked for it.
  * - `always`: nothing.
  * - `belowOwnRank`: every role that is granted, and the target's role, is below the caller's.
  * - `assigned`: the object is assigned to the caller.
@@ -18,7 +19,13 @@ import { outranks } from "./roles.ts";
  * - `ownEvents`: the event is the caller's own: its actor.
  */
 export type Condition =
-  "always" | "belowOwnRank" | "assigned" | "assignedOrUnassigned" | "assignedWithoutPrice" | "ownEvents";
+  | "always"
+  | "belowOwnRank"
+  | "assigned"
+  | "assignedOrUnassigned"
+  | "assignedWithoutPrice"
+  | "notRequester"
+  | "ownEvents";
 
 /** Who holds an organisation frozen. */
 export type Hold = "owner" | "operator" | "integrity";
@@ -32,6 +39,8 @@ export type StepUp = {
   enforced: "always" | "whenDeclared";
   /** Only when one of these roles is granted or held by the member concerned; always when absent. */
   forRoles?: readonly Role[];
+  /** Only when more is given back at once than the role may give back alone. */
+  aboveRefundLimit?: true;
 };
 
 /** Commands that are limited together, and more strictly than `command`, which every command has to itself. */
@@ -50,12 +59,19 @@ export type PolicyRow =
       /** Roles that may still call in a closed organisation, until what is derived from its ledger is removed. */
       whenClosed?: readonly Role[];
       stepUp?: StepUp;
+      /**
+       * How much of one payment may be given back without another person's approval, in minor units of whatever
+       * currency it is in.
+       */
+      refundLimitMinor?: Partial<Record<Role, number>>;
     };
 
 const OWNER = { owner: "always" } as const;
 const MANAGERS = { owner: "always", manager: "always" } as const;
 const MANAGERS_AND_ASSIGNED = { ...MANAGERS, staff: "assigned" } as const;
 const RANKED = { owner: "belowOwnRank", manager: "belowOwnRank" } as const;
+/** Whoever approves a refund is never who asked for it, in whatever role and session they come. */
+const OTHER_MANAGERS = { owner: "notRequester", manager: "notRequester" } as const;
 const BOOKING_READERS = {
   ...MANAGERS,
   staff: "assignedOrUnassigned",
@@ -69,6 +85,7 @@ const EVERY_ROLE_BUT_AUDITOR = {
   guest: "always",
 } as const;
 const EVERY_ROLE = { ...EVERY_ROLE_BUT_AUDITOR, auditor: "always" } as const;
+const AUDIT_LOG_READERS = { ...MANAGERS, auditor: "always" } as const;
 /** Owners and auditors prove any event, everybody else what they did themselves. */
 const PROVERS = {
   owner: "always",
@@ -86,6 +103,7 @@ const TEN_MINUTES_MS = 600_000;
 const STEP_UP = { maxAgeMs: TEN_MINUTES_MS, enforced: "always" } as const;
 const STEP_UP_WHEN_DECLARED = { maxAgeMs: TEN_MINUTES_MS, enforced: "whenDeclared" } as const;
 /** Granting or taking what sees or does everything. */
+const STEP_UP_ABOVE_REFUND_LIMIT = { ...STEP_UP, aboveRefundLimit: true } as const;
 const STEP_UP_FOR_HIGH_ROLES = { ...STEP_UP_WHEN_DECLARED, forRoles: ["owner", "auditor"] } as const;
 
 export const POLICY = {
@@ -113,6 +131,7 @@ export const POLICY = {
     roles: RANKED,
     stepUp: STEP_UP_FOR_HIGH_ROLES,
   },
+  "commands/members:revokeInvitation": { level: "member", roles: RANKED },
   "commands/members:changeRole": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:remove": { level: "member", roles: RANKED, stepUp: STEP_UP_FOR_HIGH_ROLES },
   "commands/members:suspend": { level: "member", roles: RANKED },
@@ -131,9 +150,37 @@ export const POLICY = {
   "commands/bookings:complete": { level: "member", limit: "status", roles: MANAGERS_AND_ASSIGNED },
   "commands/bookings:markNoShow": { level: "member", limit: "status", roles: MANAGERS_AND_ASSIGNED },
 
+  "commands/payments:request": { level: "member", limit: "payment", roles: MANAGERS_AND_ASSIGNED },
+  "commands/payments:cancel": { level: "member", limit: "payment", roles: MANAGERS },
+  "commands/payments:requestRefund": {
+    level: "member",
+    limit: "payment",
+    roles: MANAGERS,
+    refundLimitMinor: { owner: 1_000_000, manager: 50_000 },
+    stepUp: STEP_UP_ABOVE_REFUND_LIMIT,
+  },
+  "commands/payments:approveRefund": {
+    level: "member",
+    limit: "payment",
+    roles: OTHER_MANAGERS,
+    stepUp: STEP_UP,
+  },
+  "commands/payments:declineRefund": { level: "member", limit: "payment", roles: OTHER_MANAGERS },
+  "commands/stripeAccount:beginLink": { level: "member", limit: "payment", roles: OWNER, stepUp: STEP_UP },
+  "commands/stripeAccount:completeLink": { level: "member", limit: "payment", roles: OWNER },
+  "commands/stripeAccount:unlink": { level: "member", limit: "payment", roles: OWNER, stepUp: STEP_UP },
+
   "commands/ledger:beginExport": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
+    whenFrozen: EXPORTERS,
+    // A damaged chain takes no event.
+    frozenBy: ["owner", "operator"],
+  },
+
+  "commands/auditLog:beginReading": {
+    level: "member",
+    roles: AUDIT_LOG_READERS,
     whenFrozen: EXPORTERS,
     // A damaged chain takes no event.
     frozenBy: ["owner", "operator"],
@@ -160,9 +207,19 @@ export const POLICY = {
   "projections/services:list": { level: "member", roles: { ...MANAGERS, staff: "always" } },
   "projections/bookings:list": { level: "member", roles: BOOKING_READERS },
   "projections/bookings:get": { level: "member", roles: BOOKING_READERS },
+  "projections/payments:list": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "projections/payments:get": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "projections/payments:payerSecret": { level: "member", roles: MANAGERS_AND_ASSIGNED },
+  "projections/stripeAccount:current": { level: "member", roles: MANAGERS },
   "projections/auditLog:list": {
     level: "member",
-    roles: { ...MANAGERS, auditor: "always" },
+    roles: AUDIT_LOG_READERS,
+    ...ALWAYS_EXPORTED,
+  },
+  // Of those, to whoever began the reading.
+  "projections/auditLog:range": {
+    level: "member",
+    roles: AUDIT_LOG_READERS,
     ...ALWAYS_EXPORTED,
   },
   "projections/securityLog:list": {
@@ -171,6 +228,11 @@ export const POLICY = {
     ...ALWAYS_EXPORTED,
   },
   "projections/alerts:list": {
+    level: "member",
+    roles: { ...OWNER, auditor: "always" },
+    ...ALWAYS_EXPORTED,
+  },
+  "projections/deliveries:list": {
     level: "member",
     roles: { ...OWNER, auditor: "always" },
     ...ALWAYS_EXPORTED,
@@ -240,12 +302,26 @@ export function conditionFor(name: string, role: Role): Condition {
   return condition;
 }
 
-/** What recent authentication a call must show, given the roles that it concerns; undefined when none. */
-export function stepUpFor(name: string, { rolesConcerned = [] }: Relation): StepUp | undefined {
+/** How much of one payment a role may give back without another person's approval, in minor units. */
+export function refundLimitMinor(name: string, role: Role): number {
+  const row = policyRow(name);
+  return (row.level === "member" ? row.refundLimitMinor?.[role] : undefined) ?? 0;
+}
+
+/**
+ * What recent authentication a call of a role must show, given the roles and the amount that it concerns; undefined
+ * when none.
+ */
+export function stepUpFor(
+  name: string,
+  { rolesConcerned = [], refundMinor = 0 }: Relation,
+  role: Role,
+): StepUp | undefined {
   const row = policyRow(name);
   if (row.level !== "member" || row.stepUp === undefined) return undefined;
-  const { forRoles } = row.stepUp;
-  if (forRoles === undefined || rolesConcerned.some((role) => forRoles.includes(role))) return row.stepUp;
+  const { forRoles, aboveRefundLimit = false } = row.stepUp;
+  if (aboveRefundLimit && refundMinor <= refundLimitMinor(name, role)) return undefined;
+  if (forRoles === undefined || rolesConcerned.some((each) => forRoles.includes(each))) return row.stepUp;
   return undefined;
 }
 
@@ -255,37 +331,52 @@ export type Relation = {
   assigneeId?: string | null;
   /** Roles that are granted and the role of the member that is changed. */
   rolesConcerned?: readonly Role[];
+  /** Who asked for what is to be approved. */
+  requesterId?: string;
+  /** What is given back, in minor units. */
+  refundMinor?: number;
   /** Who did what the object tells of; null when no user did. */
   actorId?: string | null;
 };
 
-function requireOwn(caller: { userId: string }, { actorId }: Relation): void {
-  if (actorId !== caller.userId) throw new Refusal("NOT_FOUND");
+/** Whether the object is assigned to the caller, or to whom else the condition allows. */
+function isAssigned(condition: Condition, userId: string, { assigneeId }: Relation): boolean {
+  return assigneeId === userId || (condition === "assignedOrUnassigned" && assigneeId === null);
+}
+
+/** What fails the condition, as a code; null when it holds. */
+function relationProblem(
+  condition: Condition,
+  caller: { userId: string; role: Role },
+  relation: Relation,
+): "FORBIDDEN" | "NOT_FOUND" | null {
+  switch (condition) {
+    case "always":
+      return null;
+    case "belowOwnRank":
+      return (relation.rolesConcerned ?? []).every((role) => outranks(caller.role, role))
+        ? null
+        : "FORBIDDEN";
+    case "notRequester":
+      return relation.requesterId === caller.userId ? "FORBIDDEN" : null;
+    case "ownEvents":
+      return relation.actorId === caller.userId ? null : "NOT_FOUND";
+    case "assigned":
+    case "assignedWithoutPrice":
+    case "assignedOrUnassigned":
+      return isAssigned(condition, caller.userId, relation) ? null : "NOT_FOUND";
+  }
 }
 
 /**
  * Holds a condition against the object. Throws NOT_FOUND where the caller may not know that the object exists,
- * FORBIDDEN where the members' list shows it anyway.
+ * FORBIDDEN where they see it anyway.
  */
 export function requireRelation(
   condition: Condition,
   caller: { userId: string; role: Role },
   relation: Relation,
 ): void {
-  switch (condition) {
-    case "always":
-      return;
-    case "belowOwnRank":
-      if ((relation.rolesConcerned ?? []).every((role) => outranks(caller.role, role))) return;
-      throw new Refusal("FORBIDDEN");
-    case "assigned":
-    case "assignedWithoutPrice":
-      if (relation.assigneeId === caller.userId) return;
-      throw new Refusal("NOT_FOUND");
-    case "assignedOrUnassigned":
-      if (relation.assigneeId === caller.userId || relation.assigneeId === null) return;
-      throw new Refusal("NOT_FOUND");
-    case "ownEvents":
-      requireOwn(caller, relation);
-  }
+  const problem = relationProblem(condition, caller, relation);
+  if (problem !== null) throw new Refusal(problem);
 }

@@ -145,6 +145,7 @@ async function alertIfUnusual(
 
 /** Events that change who may do what, or read everything; the others leave nothing in the security log. */
 const CHANGES: ReadonlySet<DomainEvent["type"]> = new Set<DomainEvent["type"]>([
+  "invitation.revoked",
   "member.joined",
   "member.roleChanged",
   "member.removed",
@@ -157,6 +158,7 @@ const CHANGES: ReadonlySet<DomainEvent["type"]> = new Set<DomainEvent["type"]>([
   "organization.providerLinked",
   "organization.providerUnlinked",
   "export.begun",
+  "reading.begun",
 ]);
 
 function functionOf({ source }: DomainEvent): string {
@@ -180,6 +182,32 @@ export async function followChange(ctx: MutationCtx, event: DomainEvent): Promis
   });
 }
 
+/** Writes a delivery that was refused to the platform's log: whoever sent it is unknown, and no row is written for it. */
+export function logRefusedDelivery(name: string, reason: string): void {
+  console.warn(JSON.stringify({ security: { outcome: "refused", function: name, code: reason } }));
+}
+
+/** Keeps a delivery that waits, or never fits. Of one reason an hour raises one alert; the list has them all. */
+export async function recordParked(
+  ctx: MutationCtx,
+  orgId: string,
+  { deliveryId, reason }: { deliveryId: string; reason: string },
+): Promise<void> {
+  const at = Date.now();
+  const detail = `${deliveryId} ${reason}`;
+  await tenantWriter(ctx, orgId).insert("securityLog", {
+    at,
+    outcome: "found",
+    function: "webhooks/stripe",
+    code: "DELIVERY_PARKED",
+    userId: "system/webhooks/stripe",
+    count: 1,
+    detail,
+  });
+  const kind = "DELIVERY_PARKED";
+  await raiseAlert(ctx, orgId, { kind, dedupeKey: `${kind} ${reason} ${at - (at % HOUR_MS)}`, detail });
+}
+
 /** Keeps what a job or the operator did that the ledger does not hold. `actor` is `system/…` or `operator/…`. */
 export async function recordIncident(
   ctx: MutationCtx,
@@ -196,9 +224,6 @@ export async function recordIncident(
     count: 1,
     ...(detail === undefined ? {} : { detail }),
   });
-  await raiseAlert(ctx, orgId, {
-    kind: code,
-    dedupeKey: `${code} ${at}`,
-    ...(detail === undefined ? {} : { detail }),
-  });
+  const alert = { kind: code, dedupeKey: `${code} ${at}`, ...(detail === undefined ? {} : { detail }) };
+  await raiseAlert(ctx, orgId, alert, { neverRests: true });
 }

@@ -10,6 +10,7 @@ async function deployed(variables: Record<string, string> = {}): Promise<typeof 
   vi.resetModules();
   vi.stubEnv("DAYBOOK_INVITATION_KEYS", `k1:${"1".repeat(64)}`);
   vi.stubEnv("DAYBOOK_FINGERPRINT_KEY", "2".repeat(64));
+  vi.stubEnv("DAYBOOK_SEALING_KEYS", `s1:${"3".repeat(64)}`);
   vi.stubEnv("DAYBOOK_DEPLOYMENT", TEST_DEPLOYMENT);
   vi.stubEnv("DAYBOOK_CHECKPOINT_KEYS", checkpointKey(1));
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);

@@ -27,9 +27,14 @@ export type TenantIndex<Table extends TableName> = {
     : never;
 }[IndexNames<Info<Table>>];
 
-/** Tables that are read before an organisation is known; `access/directory` is their only way in. */
+/** Tables that are read or written before an organisation is known; `access/directory` and `vault/` are their only ways in. */
 type DirectoryTable =
-  "users" | "userOrganizations" | "invitationTokens" | "commandKeys" | "providerOrganizations";
+  | "rawDeliveries"
+  | "users"
+  | "userOrganizations"
+  | "invitationTokens"
+  | "commandKeys"
+  | "providerOrganizations";
 
 /** Tables whose every row belongs to one organisation. */
 export type TenantTable = Exclude<

@@ -8,7 +8,7 @@ import type { Relation } from "../access/policy.ts";
 import { membershipOf } from "../access/principal.ts";
 import { outranks } from "../access/roles.ts";
 import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
-import { decideAccept, decideInvite, invitation } from "../domain/invitation.ts";
+import { decideAccept, decideInvite, decideRevokeInvitation, invitation } from "../domain/invitation.ts";
 import {
   decideChangeRole,
   decideReinstate,
@@ -19,7 +19,13 @@ import {
   type MemberState,
 } from "../domain/member.ts";
 import { commandMutation, noFacts } from "../pipeline/commandMutation.ts";
-import { expectedVersion, invitationToken as invitationTokenField, role, userId } from "../access/fields.ts";
+import {
+  expectedVersion,
+  invitationId as invitationIdField,
+  invitationToken as invitationTokenField,
+  role,
+  userId,
+} from "../access/fields.ts";
 import { invitationToken, invitationTokenHash, sealInvitation } from "../pipeline/invitationToken.ts";
 import { loadAggregate } from "../pipeline/ledger.ts";
 import { signedInMutation } from "../pipeline/signedInMutation.ts";
@@ -49,7 +55,7 @@ async function inviterMayGrant(
 
 /**
  * Invites somebody with a role. The answer holds the token while it can still be used: a replay derives it
- * again, and leaves it out once the invitation was accepted or has expired.
+ * again, and leaves it out once the invitation was accepted or revoked or has expired.
  */
 export const invite = commandMutation({
   function: "commands/members:invite",
@@ -69,6 +75,18 @@ export const invite = commandMutation({
     const token = invitationToken(tenant.orgId, invitationId, row.keyId);
     return token === null ? ids : { ...ids, invitationToken: token };
   },
+});
+
+/** Takes an invitation back: its token opens nothing from then on. */
+export const revokeInvitation = commandMutation({
+  function: "commands/members:revokeInvitation",
+  args: { invitationId: invitationIdField, expectedVersion },
+  result: {},
+  aggregate: invitation,
+  stream: (args) => `invitation/${args.invitationId}`,
+  relation: (state) => ({ rolesConcerned: state.kind === "none" ? [] : [state.role] }),
+  facts: noFacts,
+  decide: ({ state, args }) => decideRevokeInvitation(state, args),
 });
 
 /** Joins the organisation of an invitation with the role that it names. */

@@ -1,12 +1,19 @@
 import { v } from "convex/values";
 import { decideDefine, decideRetire, service } from "../domain/service.ts";
 import { commandMutation, noFacts } from "../pipeline/commandMutation.ts";
-import { durationMinutes, expectedVersion, name, priceMinor, serviceId } from "../access/fields.ts";
+import {
+  depositMinor,
+  durationMinutes,
+  expectedVersion,
+  name,
+  priceMinor,
+  serviceId,
+} from "../access/fields.ts";
 
-/** Defines a service. The price is in minor units of the organisation's currency. */
+/** Defines a service. The price is in minor units of the organisation's currency; a deposit is less than it. */
 export const define = commandMutation({
   function: "commands/services:define",
-  args: { name, durationMinutes, priceMinor },
+  args: { name, durationMinutes, priceMinor, depositMinor: depositMinor.optional() },
   result: { serviceId: v.string() },
   aggregate: service,
   facts: ({ member }) => Promise.resolve({ currency: member.organization.currency }),

@@ -8,6 +8,7 @@ import { invitation } from "./invitation.ts";
 import { member } from "./member.ts";
 import { organization } from "./organization.ts";
 import { payment } from "./payment.ts";
+import { reading } from "./reading.ts";
 import { service } from "./service.ts";
 import { stripeAccount } from "./stripeAccount.ts";
 
@@ -31,6 +32,7 @@ const AGGREGATES: Readonly<Record<StreamKind, AnyAggregate>> = {
   payment: anyAggregate(payment),
   stripeAccount: anyAggregate(stripeAccount),
   export: anyAggregate(ledgerExport),
+  reading: anyAggregate(reading),
 };
 
 /** The aggregate of a stream; undefined for a stream of no kind that there is. */

@@ -132,6 +132,12 @@ describe("request", () => {
     });
   });
 
+  test("copies the service's deposit when there is one", () => {
+    const facts = { service: { ...service, depositMinor: 1000 } };
+    const [first] = recorded(decideRequest(command, facts, context));
+    expect(first?.data).toMatchObject({ priceMinor: 5000, depositMinor: 1000 });
+  });
+
   test("records the assignee when there is one", () => {
     const assigned = { ...command, assigneeId: "usr_2" };
     const [first] = recorded(decideRequest(assigned, { service, assignee: free }, context));
@@ -248,6 +254,8 @@ describe("the state of a booking", () => {
       startsAt: STARTS_AT,
       endsAt: ENDS_AT,
       assigneeId: "usr_2",
+      priceMinor: 5000,
+      currency: "EUR",
     });
   });
 

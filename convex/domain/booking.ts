@@ -15,6 +15,10 @@ export type Booking = {
   startsAt: number;
   endsAt: number;
   assigneeId: string | null;
+  priceMinor: number;
+  currency: string;
+  /** What of the price is asked for first; absent where all of it is. */
+  depositMinor?: number;
 };
 export type BookingState = { kind: "none" } | Booking;
 
@@ -44,8 +48,8 @@ export const booking: Aggregate<BookingState> = {
   initial: { kind: "none" },
   evolve(state, event) {
     if (event.type === "booking.requested") {
-      const { startsAt, endsAt, assigneeId } = event.data;
-      return { kind: "existing", status: "requested", startsAt, endsAt, assigneeId: assigneeId ?? null };
+      const { serviceId: _, assigneeId = null, ...copied } = event.data;
+      return { kind: "existing", status: "requested", assigneeId, ...copied };
     }
     if (state.kind === "none") return state;
     switch (event.type) {
@@ -63,14 +67,20 @@ export const booking: Aggregate<BookingState> = {
 
 type RequestFacts = {
   /** The service, or null when the organisation has none with this id. */
-  service: { durationMinutes: number; priceMinor: number; currency: string; active: boolean } | null;
+  service: {
+    durationMinutes: number;
+    priceMinor: number;
+    currency: string;
+    depositMinor?: number | undefined;
+    active: boolean;
+  } | null;
   /** Absent when nobody is to be assigned. */
   assignee?: AssigneeFacts;
 };
 
 export type AssigneeFacts = { isActiveMember: boolean; isBusy: boolean };
 
-/** Requests a booking; duration and price are the service's. */
+/** Requests a booking; duration, price and deposit are the service's. */
 export function decideRequest(
   command: { serviceId: string; startsAt: number; assigneeId?: string | undefined },
   facts: RequestFacts,
@@ -84,9 +94,10 @@ export function decideRequest(
   const problem = assigneeProblem(assignee);
   if (problem !== null) return problem;
   const bookingId = context.newId("bkg");
-  const { priceMinor, currency } = service;
+  const { priceMinor, currency, depositMinor } = service;
   const endsAt = startsAt + service.durationMinutes * MINUTE_MS;
-  const data = { serviceId, startsAt, endsAt, priceMinor, currency };
+  const priced = { serviceId, startsAt, endsAt, priceMinor, currency };
+  const data = depositMinor === undefined ? priced : { ...priced, depositMinor };
   return accept(
     [
       {

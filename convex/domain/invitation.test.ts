@@ -4,6 +4,7 @@ import type { DecisionContext } from "./decision.ts";
 import {
   decideAccept,
   decideInvite,
+  decideRevokeInvitation,
   invitation,
   INVITATION_LIFETIME_MS,
   type InvitationState,
@@ -31,6 +32,7 @@ const CREATED = {
   data: { role: "staff", tokenHash: "ab", keyId: "k1", expiresAt: NOW + 10 },
 };
 const ACCEPTED = { type: "invitation.accepted", data: { userId: "usr_2" } };
+const REVOKED = { type: "invitation.revoked", data: {} };
 const facts = { invitationId: "inv_1", inviterMayGrant: true, isMember: false };
 
 describe("invite", () => {
@@ -89,6 +91,7 @@ describe("accept", () => {
   test.each([
     ["that was never made", given()],
     ["that was used", given(CREATED, ACCEPTED)],
+    ["that was revoked", given(CREATED, REVOKED)],
   ])("an invitation %s is unusable", (_name, state) => {
     expect(decideAccept(state, facts, context)).toEqual({ kind: "rejected", code: "INVITATION_UNUSABLE" });
   });
@@ -109,8 +112,30 @@ describe("accept", () => {
   });
 });
 
+describe("revoke", () => {
+  const revoke = (state: InvitationState): ReturnType<typeof decideRevokeInvitation> =>
+    decideRevokeInvitation(state, { invitationId: "inv_1" });
+
+  test("takes an open invitation back", () => {
+    expect(revoke(given(CREATED))).toEqual({
+      kind: "accepted",
+      events: [{ stream: "invitation/inv_1", type: "invitation.revoked", data: {} }],
+      result: {},
+    });
+  });
+
+  test.each([
+    ["NOT_FOUND", "that was never made", given()],
+    ["INVALID_TRANSITION", "that was used", given(CREATED, ACCEPTED)],
+    ["INVALID_TRANSITION", "that was revoked", given(CREATED, REVOKED)],
+  ])("answers %s for an invitation %s", (code, _name, state) => {
+    expect(revoke(state)).toEqual({ kind: "rejected", code });
+  });
+});
+
 test("the state of an invitation follows its events and no others", () => {
   expect(given(CREATED)).toEqual({ kind: "open", role: "staff", expiresAt: NOW + 10 });
-  expect(given(CREATED, ACCEPTED)).toEqual({ kind: "accepted" });
+  expect(given(CREATED, ACCEPTED)).toEqual({ kind: "ended", role: "staff" });
+  expect(given(CREATED, REVOKED)).toEqual({ kind: "ended", role: "staff" });
   expect(given({ type: "member.joined", data: {} })).toEqual({ kind: "none" });
 });

@@ -5,7 +5,10 @@ import { accept, refuse, type Aggregate, type Decision, type DecisionContext } f
 export const INVITATION_LIFETIME_MS = 7 * 24 * 60 * 60 * 1000;
 
 export type InvitationState =
-  { kind: "none" } | { kind: "open"; role: Role; expiresAt: number } | { kind: "accepted" };
+  | { kind: "none" }
+  | { kind: "open"; role: Role; expiresAt: number }
+  /** Accepted or revoked: nobody joins by it any more. */
+  | { kind: "ended"; role: Role };
 
 export const invitation: Aggregate<InvitationState> = {
   initial: { kind: "none" },
@@ -14,7 +17,8 @@ export const invitation: Aggregate<InvitationState> = {
       case "invitation.created":
         return { kind: "open", role: event.data.role, expiresAt: event.data.expiresAt };
       case "invitation.accepted":
-        return { kind: "accepted" };
+      case "invitation.revoked":
+        return state.kind === "none" ? state : { kind: "ended", role: state.role };
       default:
         return state;
     }
@@ -64,4 +68,11 @@ export function decideAccept(
     { orgId, role },
   );
   return { ...decision, actorRole: role };
+}
+
+/** Takes an invitation back, one that has expired too. */
+export function decideRevokeInvitation(state: InvitationState, command: { invitationId: string }): Decision {
+  if (state.kind === "none") return refuse("NOT_FOUND");
+  if (state.kind === "ended") return refuse("INVALID_TRANSITION");
+  return accept([{ stream: `invitation/${command.invitationId}`, type: "invitation.revoked", data: {} }]);
 }

@@ -16,20 +16,27 @@ export const service: Aggregate<ServiceState> = {
   },
 };
 
-/** Defines a service; its price is in the organisation's currency. */
+/** Defines a service; its price is in the organisation's currency, and a deposit is a part of it. */
 export function decideDefine(
-  command: { name: string; durationMinutes: number; priceMinor: number },
+  command: {
+    name: string;
+    durationMinutes: number;
+    priceMinor: number;
+    depositMinor?: number | undefined;
+  },
   facts: { currency: string },
   context: DecisionContext,
 ): Decision {
+  const { name, durationMinutes, priceMinor, depositMinor } = command;
+  if (depositMinor !== undefined && depositMinor >= priceMinor) return refuse("INVALID", "depositMinor");
   const serviceId = context.newId("svc");
-  const { name, durationMinutes, priceMinor } = command;
+  const data = { name, durationMinutes, priceMinor, currency: facts.currency };
   return accept(
     [
       {
         stream: `service/${serviceId}`,
         type: "service.defined",
-        data: { name, durationMinutes, priceMinor, currency: facts.currency },
+        data: depositMinor === undefined ? data : { ...data, depositMinor },
       },
     ],
     { serviceId },

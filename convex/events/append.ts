@@ -1,8 +1,9 @@
 /**
  * The ledger's only pen (INV-01). Several events go in at once, all or none.
  *
- * Phases: read the head and the streams' versions → for each event complete the envelope, hold it against the
- * catalogue (INV-03) and the chain (INV-02), hash it → write events, nodes of the tree, head and receipt.
+ * Phases: hold what a provider is said to have said against the deliveries that were recorded (INV-04) → read the head
+ * and the streams' versions → for each event complete the envelope, hold it against the catalogue (INV-03) and the
+ * chain (INV-02), hash it → write events, nodes of the tree, head and receipt → use the cited delivery up.
  *
  * Not yet verified here: that the caller was authorised. The corridor (`convex/pipeline`) is the only caller.
  */
@@ -13,6 +14,7 @@ import { parseEvent, type Actor, type Source } from "../../ledger/event.ts";
 import { genesisHash, hashCanonicalEvent, sha256Noble } from "../../ledger/hash.ts";
 import { mutation, type MutationCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
+import { fence, follow, useUp } from "./fence.ts";
 import { IntegrityError } from "./row.ts";
 import { treeAfterAppend } from "./trees.ts";
 
@@ -98,8 +100,8 @@ function sealEvent(head: Head, envelope: Envelope, event: NewEvent, now: number,
 
 /**
  * Appends events to one organisation's chain. Returns the receipt's positions and the canonical texts (JCS,
- * UTF-8) with their hashes (64 hex). Throws on a stale stream version, an unknown type, a forbidden source or
- * bad data; then nothing is written.
+ * UTF-8) with their hashes (64 hex). Throws on a stale stream version, an unknown type, a forbidden source, bad data
+ * or a provider's word that no recorded delivery holds; then nothing is written.
  */
 export const append = mutation({
   args: {
@@ -126,6 +128,9 @@ export const append = mutation({
   handler: async (ctx, args) => {
     const { orgId, receipt } = args;
     if (args.events.length === 0) throw new IntegrityError("INV-02", orgId, 0, "nothing to append");
+    // parseEvent refuses any other shape in sealEvent.
+    const { actor, source } = args as { actor: Actor; source: Source };
+    const citation = await fence(ctx, args);
     const stored = await readHead(ctx, orgId);
     let head: Head = stored ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0 };
     const now = Date.now();
@@ -137,18 +142,13 @@ export const append = mutation({
       if (version !== event.expectedStreamVersion) {
         throw new IntegrityError("INV-02", orgId, head.seq + 1, `stale version of ${event.stream}`);
       }
-      const envelope: Envelope = {
-        orgId,
-        correlationId: args.correlationId,
-        // parseEvent refuses any other shape in sealEvent.
-        actor: args.actor as Actor,
-        source: args.source as Source,
-        causationId: args.causationId ?? eventIds[0],
-      };
+      const causationId = args.causationId ?? eventIds[0];
+      const envelope: Envelope = { orgId, correlationId: args.correlationId, actor, source, causationId };
       const sealed = sealEvent(head, envelope, event, now, `evt_${ulid(now, Math.random)}`);
       const { seq, stream, streamVersion, type, eventId, recordedAt } = sealed.event;
       const row = { orgId, seq, stream, streamVersion, type, eventId, text: sealed.text, hash: sealed.hash };
       await ctx.db.insert("events", row);
+      await follow(ctx, sealed.event);
       versions.set(stream, streamVersion);
       eventIds.push(eventId);
       entries.push({ text: sealed.text, hash: sealed.hash });
@@ -168,6 +168,7 @@ export const append = mutation({
       headHash: head.hash,
       eventIds,
     };
+    if (citation !== null) await useUp(ctx, citation, eventIds);
     if (receipt !== undefined) await ctx.db.insert("receipts", { orgId, ...receipt, ...positions });
     return { receipt: positions, entries };
   },

@@ -7,6 +7,8 @@ import { internalMutation, internalQuery } from "../_generated/server.js";
 import { organizationOfProvider } from "../access/directory.ts";
 import { Refusal } from "../access/errors.ts";
 import { integrityFreezeOf, liftIntegrityFreeze, organizationOf, tombstoneOf } from "../access/lifecycle.ts";
+import { operatorName, parseOperator } from "../access/operators.ts";
+import { wakeEffects } from "../access/outbox.ts";
 import { isProviderOrganizationId } from "../access/principal.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { tenantReader } from "../access/tenantDb.ts";
@@ -21,9 +23,7 @@ import {
   answerOperator,
   commitOperatorDecision,
   loadOrganization,
-  operatorName,
   operatorResponse,
-  parseOperator,
 } from "../pipeline/operatorCommand.ts";
 
 /** A reason of the closed list. Throws INVALID with those that there are. */
@@ -75,7 +75,11 @@ export const unfreeze = internalMutation({
           code: "INTEGRITY_FREEZE_LIFTED",
         });
       }
-      if (wasHeld && state.kind !== "frozen") return null;
+      if (wasHeld && state.kind !== "frozen") {
+        // No event says that it goes on.
+        await wakeEffects(ctx, orgId);
+        return null;
+      }
       return await commitOperatorDecision(ctx, {
         orgId,
         version,

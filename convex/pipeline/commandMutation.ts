@@ -1,7 +1,7 @@
 /**
  * The corridor of a member's command, in one transaction:
  * 1. principal and limits → 2. lifecycle, policy → arguments → the object's own relation → recent
- * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects (none yet) → 9. receipt.
+ * authentication → 4. idempotency → 5. decide → 6. append → 7. project → 8. effects → 9. receipt.
  *
  * Until the append, a refusal is returned and its record and the limiter's count stay. From the append on,
  * whatever fails is thrown and takes everything back. The caller is counted as soon as it is known who calls, and the
@@ -34,10 +34,11 @@ import {
 } from "../access/principal.ts";
 import { recordRefusal } from "../access/securityLog.ts";
 import { requireStepUp } from "../access/sessions.ts";
-import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
+import { tenantReader, tenantWriter, type TenantReader, type TenantWriter } from "../access/tenantDb.ts";
 import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Aggregate, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
 import { idempotencyKey } from "../access/fields.ts";
+import { scheduleEffects } from "./effects.ts";
 import { payloadFingerprint } from "./fingerprint.ts";
 import {
   appendDecision,
@@ -82,8 +83,20 @@ export type CommandSpec<Shape extends z.ZodRawShape, Result extends PropertyVali
     head: () => Promise<LedgerHead>;
   }) => Promise<Facts>;
   decide: (input: { state: State; args: Parsed<Shape>; facts: Facts; context: DecisionContext }) => Decision;
+  /** Keeps what the command brings and the ledger must not hold. Runs once, after the events are projected. */
+  keep?: (input: {
+    tenant: TenantWriter;
+    args: Parsed<Shape>;
+    /** The state before the command. */
+    state: State;
+  }) => Promise<void>;
   /** Completes the stored ids to the answer, at first and at each replay; here secrets are derived. */
-  reveal?: (input: { tenant: TenantReader; ids: ResultIds; now: number }) => Promise<ResultIds>;
+  reveal?: (input: {
+    tenant: TenantReader;
+    ids: ResultIds;
+    now: number;
+    userId: string;
+  }) => Promise<ResultIds>;
 };
 
 /** For a command whose decider needs nothing but the state. */
@@ -164,6 +177,8 @@ type Outcome =
       versions: ReadonlyMap<string, number>;
       key: ReceiptKey;
       fingerprint: string;
+      /** What the command declares to keep besides its events. */
+      keep: (tenant: TenantWriter) => Promise<void>;
     };
 
 function requireVersion(args: Readonly<Record<string, unknown>>, loaded: Loaded<unknown>): void {
@@ -193,7 +208,7 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
       : await loadAggregate(ctx, orgId, stream, spec.aggregate);
   const relation = spec.relation?.(loaded.state, args) ?? {};
   requireRelation(condition, member, relation);
-  requireStepUp(stepUpFor(spec.function, relation), member.session, context.now);
+  requireStepUp(stepUpFor(spec.function, relation, member.role), member.session, context.now);
 
   const command = commandName(spec.function);
   const receiptKey: ReceiptKey = { orgId, actorId: userId, command, key };
@@ -209,10 +224,12 @@ async function decide<Shape extends z.ZodRawShape, Result extends PropertyValida
   const facts = await spec.facts({ tenant, args, state: loaded.state, member, head });
   const decision = requireAccepted(spec.decide({ state: loaded.state, args, facts, context }));
   const versions = new Map(stream === undefined ? [] : [[stream, loaded.version]]);
-  return { kind: "decided", decision, versions, key: receiptKey, fingerprint };
+  const keep = async (writer: TenantWriter): Promise<void> =>
+    await spec.keep?.({ tenant: writer, args, state: loaded.state });
+  return { kind: "decided", decision, versions, key: receiptKey, fingerprint, keep };
 }
 
-/** Steps 6, 7 and 9, or the stored receipt. */
+/** Steps 6 to 9, or the stored receipt. */
 async function commit<Shape extends z.ZodRawShape, Result extends PropertyValidators, State, Facts>(
   ctx: MutationCtx,
   spec: CommandSpec<Shape, Result, State, Facts>,
@@ -222,9 +239,9 @@ async function commit<Shape extends z.ZodRawShape, Result extends PropertyValida
   const { orgId, userId, role } = member;
   const tenant = tenantReader(ctx, orgId);
   const reveal = async (ids: ResultIds): Promise<ResultIds> =>
-    spec.reveal === undefined ? ids : await spec.reveal({ tenant, ids, now: context.now });
+    spec.reveal === undefined ? ids : await spec.reveal({ tenant, ids, now: context.now, userId });
   if (outcome.kind === "replay") return committed(orgId, true, await reveal(outcome.ids), outcome.receipt);
-  const { decision, versions, key, fingerprint } = outcome;
+  const { decision, versions, key, fingerprint, keep } = outcome;
   const { receipt, events } = await appendDecision(ctx, {
     orgId,
     receipt: { key, fingerprint },
@@ -235,6 +252,8 @@ async function commit<Shape extends z.ZodRawShape, Result extends PropertyValida
     correlationId: context.newId("cor"),
   });
   await project(ctx, orgId, events);
+  await keep(tenantWriter(ctx, orgId));
+  await scheduleEffects(ctx, orgId, events);
   return committed(orgId, false, await reveal(decision.result), receipt);
 }
 

@@ -7,7 +7,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { environment } from "../access/environment.ts";
 
-function base64url(bytes: Uint8Array): string {
+/** RFC 4648 §5, without padding. */
+export function base64url(bytes: Uint8Array): string {
   const base64 = btoa(String.fromCharCode(...bytes));
   return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

@@ -48,6 +48,11 @@ export async function readHead(ctx: MutationCtx, orgId: string): Promise<LedgerH
   return { seq: head.seq, hash: head.hash };
 }
 
+/** The organisation that an account at the provider is linked to; null when to none. */
+export async function accountHolder(ctx: MutationCtx, account: string): Promise<string | null> {
+  return await ctx.runQuery(components.events.deliveries.accountHolder, { account });
+}
+
 export type Receipt = { firstSeq: number; lastSeq: number; headHash: string; eventIds: string[] };
 
 export type ReceiptKey = { orgId: string; actorId: string; command: string; key: string };

@@ -9,14 +9,9 @@ import type { MutationCtx } from "../_generated/server.js";
 import type { Decision } from "../domain/decision.ts";
 import { organization, type OrganizationState } from "../domain/organization.ts";
 import { requireAccepted } from "./commandMutation.ts";
+import { scheduleEffects } from "./effects.ts";
 import { appendDecision, loadAggregate } from "./ledger.ts";
 import { project } from "./project.ts";
-
-/** Who of the operators acts, as the ledger names them: a role or shift, never a person. */
-export const operatorName = v.optional(v.string());
-
-const OPERATOR_NAME = /^[a-z][a-z0-9-]{0,31}$/;
-const DEFAULT_OPERATOR = "operator";
 
 /** The sequence of the event that was written; null when nothing had to be written to the ledger. */
 export const operatorResponse = v.union(
@@ -24,13 +19,6 @@ export const operatorResponse = v.union(
   rejectedValidator,
 );
 export type OperatorResponse = Infer<typeof operatorResponse>;
-
-/** The operator's name in due form. Throws INVALID. */
-export function parseOperator(operator: string | undefined): string {
-  const name = operator ?? DEFAULT_OPERATOR;
-  if (!OPERATOR_NAME.test(name)) throw new Refusal("INVALID", { field: "operator" });
-  return name;
-}
 
 /** Runs an operator's function; a Refusal becomes its answer. */
 export async function answerOperator(run: () => Promise<number | null>): Promise<OperatorResponse> {
@@ -65,5 +53,6 @@ export async function commitOperatorDecision(
     correlationId: `cor_${ulid(Date.now(), Math.random)}`,
   });
   await project(ctx, orgId, events);
+  await scheduleEffects(ctx, orgId, events);
   return receipt.lastSeq;
 }

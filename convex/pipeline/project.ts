@@ -5,7 +5,9 @@ import { followChange } from "../access/securityLog.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import type { MutationCtx } from "../_generated/server.js";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { followParked } from "./parked.ts";
 import { PROJECTIONS } from "../projections/registry.ts";
+import { followOverpayment } from "./overpayment.ts";
 
 /** Folds events into the read models, in order. */
 export async function project(
@@ -19,5 +21,7 @@ export async function project(
     await followEvent(ctx, event);
     await followClosing(ctx, event);
     await followChange(ctx, event);
+    await followOverpayment(ctx, event);
+    await followParked(ctx, event);
   }
 }

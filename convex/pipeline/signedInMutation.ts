@@ -24,6 +24,7 @@ import { mutation, type MutationCtx } from "../_generated/server.js";
 import type { Accepted, Decision, DecisionContext, ResultIds } from "../domain/decision.ts";
 import { commandName, decisionContext, requireAccepted, requireSamePayload } from "./commandMutation.ts";
 import { idempotencyKey } from "../access/fields.ts";
+import { scheduleEffects } from "./effects.ts";
 import { payloadFingerprint } from "./fingerprint.ts";
 import { appendDecision, findReceipt } from "./ledger.ts";
 import { project } from "./project.ts";
@@ -159,6 +160,7 @@ async function commit<Shape extends z.ZodRawShape>(
     correlationId: context.newId("cor"),
   });
   await project(ctx, orgId, events);
+  await scheduleEffects(ctx, orgId, events);
   await recordCommandKey(ctx, { userId, command, key }, orgId);
   await selectIfNone(ctx, caller, userId, orgId);
   return committed(orgId, false, decision.result, receipt);

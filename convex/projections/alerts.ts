@@ -19,6 +19,6 @@ export const list = projectionQuery({
   ),
   handler: async ({ tenant, args }) => {
     const result = await tenant.rows("alerts", "by_orgId_and_at").order("desc").paginate(args.paginationOpts);
-    return mapPage(result, ({ _id, _creationTime, orgId, dedupeKey, ...alert }) => alert);
+    return mapPage(result, ({ _id, _creationTime, orgId, alertId, dedupeKey, outboxId, ...alert }) => alert);
   },
 });

@@ -1,11 +1,17 @@
 /** The audit log: every event as a line that a person can read, newest first. */
-import { paginationResultValidator } from "convex/server";
+import { paginationResultValidator, type PaginationResult } from "convex/server";
 import { v } from "convex/values";
 import { z } from "zod";
 import type { Doc } from "../_generated/dataModel.js";
+import type { QueryCtx } from "../_generated/server.js";
 import { paginationOpts } from "../access/arguments.ts";
+import { Refusal } from "../access/errors.ts";
+import { readingId } from "../access/fields.ts";
+import type { Member } from "../access/principal.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
+import { paymentSummary, stripeAccountSummary } from "./auditLogPayments.ts";
 import { actorValidator, auditCategoryValidator } from "../schema.ts";
+import { readFirst } from "./ledgerReader.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, streamId } from "./projection.ts";
 import { projectionQuery } from "./projectionQuery.ts";
@@ -37,6 +43,7 @@ const CATEGORY: Record<DomainEvent["type"], Category> = {
   "organization.providerUnlinked": "organization",
   "invitation.created": "membership",
   "invitation.accepted": "membership",
+  "invitation.revoked": "membership",
   "member.joined": "membership",
   "member.roleChanged": "role",
   "member.removed": "membership",
@@ -83,6 +90,7 @@ const CATEGORY: Record<DomainEvent["type"], Category> = {
   "payment.disputeFundsReinstated": "dispute",
   "payment.disputeClosed": "dispute",
   "export.begun": "export",
+  "reading.begun": "export",
 };
 
 function instant(timestampMs: number): string {
@@ -126,6 +134,8 @@ function memberSummary(event: DomainEvent): string | null {
       return `Invitation ${id} created for the role ${event.data.role}, until ${instant(event.data.expiresAt)}`;
     case "invitation.accepted":
       return `Invitation ${id} accepted by ${event.data.userId}`;
+    case "invitation.revoked":
+      return `Invitation ${id} revoked`;
     case "member.joined":
       return `${event.data.userId} joined as ${event.data.role}`;
     case "member.roleChanged":
@@ -172,8 +182,9 @@ function bookingSummary(event: DomainEvent): string | null {
 function serviceSummary(event: DomainEvent): string | null {
   switch (event.type) {
     case "service.defined": {
-      const { name, durationMinutes, priceMinor, currency } = event.data;
-      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency})`;
+      const { name, durationMinutes, priceMinor, currency, depositMinor } = event.data;
+      const deposit = depositMinor === undefined ? "" : `, deposit ${depositMinor}`;
+      return `Service "${name}" defined (${durationMinutes} min, ${priceMinor} minor units ${currency}${deposit})`;
     }
     case "service.retired":
       return `Service ${streamId(event)} retired`;
@@ -183,7 +194,14 @@ function serviceSummary(event: DomainEvent): string | null {
 }
 
 function exportSummary(event: DomainEvent): string | null {
-  return event.type === "export.begun" ? `Export begun, up to sequence ${event.data.headSeq}` : null;
+  switch (event.type) {
+    case "export.begun":
+      return `Export begun, up to sequence ${event.data.headSeq}`;
+    case "reading.begun":
+      return `Audit log read, sequences ${event.data.fromSeq} to ${event.data.toSeq}`;
+    default:
+      return null;
+  }
 }
 
 function summarise(event: DomainEvent): string {
@@ -192,6 +210,8 @@ function summarise(event: DomainEvent): string {
     memberSummary(event) ??
     serviceSummary(event) ??
     bookingSummary(event) ??
+    paymentSummary(event) ??
+    stripeAccountSummary(event) ??
     exportSummary(event) ??
     event.type
   );
@@ -217,23 +237,47 @@ export const auditLog = defineProjection({
   }),
 });
 
-/** Audit lines, newest first; `category` narrows them. */
+function publicLine({
+  _id,
+  _creationTime,
+  orgId,
+  ...row
+}: Doc<"auditLog">): Omit<Doc<"auditLog">, "_id" | "_creationTime" | "orgId"> {
+  return row;
+}
+
+const lines = paginationResultValidator(
+  v.object({
+    seq: v.number(),
+    eventId: v.string(),
+    at: v.number(),
+    actor: actorValidator,
+    category: auditCategoryValidator,
+    type: v.string(),
+    stream: v.string(),
+    summary: v.string(),
+    ...provenance,
+  }),
+);
+
+/** How many of the newest lines are read without a record. */
+export const UNRECORDED_MAX = 5_000;
+
+/** The page without what is older; nothing comes after the first line that is. */
+function cutOlder(page: PaginationResult<Doc<"auditLog">>, oldestSeq: number): typeof page {
+  const rows = page.page.filter(({ seq }) => seq >= oldestSeq);
+  return rows.length === page.page.length ? page : { ...page, page: rows, isDone: true };
+}
+
+/**
+ * Audit lines, newest first; `category` narrows them. Of the UNRECORDED_MAX newest events of the organisation; older
+ * ones are read with `commands/auditLog:beginReading`. The bound is no part of the index range, because it moves with
+ * every event, and a cursor is worth something in its own range only.
+ */
 export const list = projectionQuery({
   function: "projections/auditLog:list",
   args: { paginationOpts, category: z.enum(CATEGORIES).optional() },
-  returns: paginationResultValidator(
-    v.object({
-      seq: v.number(),
-      eventId: v.string(),
-      at: v.number(),
-      actor: actorValidator,
-      category: auditCategoryValidator,
-      type: v.string(),
-      stream: v.string(),
-      summary: v.string(),
-      ...provenance,
-    }),
-  ),
+  returns: lines,
   handler: async ({ tenant, args }) => {
     const { category } = args;
     const rows =
@@ -241,6 +285,33 @@ export const list = projectionQuery({
         ? tenant.rows("auditLog", "by_orgId_and_seq")
         : tenant.rows("auditLog", "by_orgId_and_category_and_seq", (q) => q.eq("category", category));
     const result = await rows.order("desc").paginate(args.paginationOpts);
-    return mapPage(result, ({ _id, _creationTime, orgId, ...row }) => row);
+    const newest = await tenant.rows("auditLog", "by_orgId_and_seq").order("desc").first();
+    return mapPage(cutOlder(result, (newest?.seq ?? 0) - UNRECORDED_MAX + 1), publicLine);
+  },
+});
+
+/** The range of a reading that this member began. Throws NOT_FOUND for another's, as for one that is not there. */
+async function ownReading(
+  ctx: QueryCtx,
+  { orgId, userId }: Member,
+  readingId: string,
+): Promise<{ fromSeq: number; toSeq: number }> {
+  const event = await readFirst(ctx, orgId, `reading/${readingId}`);
+  const isOwn = event?.actor.kind === "user" && event.actor.id === userId;
+  if (event?.type !== "reading.begun" || !isOwn) throw new Refusal("NOT_FOUND");
+  return event.data;
+}
+
+/** The lines of a reading, oldest first, for whoever began it. */
+export const range = projectionQuery({
+  function: "projections/auditLog:range",
+  args: { readingId, paginationOpts },
+  returns: lines,
+  handler: async ({ ctx, tenant, member, args }) => {
+    const { fromSeq, toSeq } = await ownReading(ctx, member, args.readingId);
+    const result = await tenant
+      .rows("auditLog", "by_orgId_and_seq", (q) => q.gte("seq", fromSeq).lte("seq", toSeq))
+      .paginate(args.paginationOpts);
+    return mapPage(result, publicLine);
   },
 });

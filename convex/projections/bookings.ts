@@ -55,6 +55,7 @@ const bookingRow = v.object({
   assigneeId: v.union(v.string(), v.null()),
   priceMinor: v.optional(v.number()),
   currency: v.optional(v.string()),
+  depositMinor: v.optional(v.number()),
   ...provenance,
 });
 
@@ -66,7 +67,9 @@ function publicRow(row: Doc<"bookings">, serviceName: string, condition: Conditi
   const times = { bookingId: row.bookingId, serviceId, serviceName, startsAt, endsAt };
   const visible = { ...times, status, assigneeId, version, createdAt, createdBy };
   if (condition === "assignedWithoutPrice") return visible;
-  return { ...visible, priceMinor: row.priceMinor, currency: row.currency };
+  const { priceMinor, currency, depositMinor } = row;
+  const priced = { ...visible, priceMinor, currency };
+  return depositMinor === undefined ? priced : { ...priced, depositMinor };
 }
 
 async function serviceNames(

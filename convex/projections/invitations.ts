@@ -1,4 +1,4 @@
-/** Invitations: read by the commands that make and accept them; no client subscribes to it. */
+/** Invitations: read by the commands that make, accept and revoke them; no client subscribes to it. */
 import { defineProjection, foundedBy, keyInStreams, streamId, type Row } from "./projection.ts";
 
 export const invitations = defineProjection({
@@ -14,7 +14,8 @@ export const invitations = defineProjection({
     if (event.type === "invitation.created") {
       return { invitationId: streamId(event), ...event.data, status: "open", ...foundedBy(event) };
     }
-    if (event.type !== "invitation.accepted" || row === null) return row;
-    return { ...row, status: "accepted", version: event.streamVersion };
+    if (row === null) return row;
+    const status = event.type === "invitation.revoked" ? "revoked" : "accepted";
+    return { ...row, status, version: event.streamVersion };
   },
 });

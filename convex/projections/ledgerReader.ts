@@ -1,7 +1,9 @@
 /** The read models' way to the ledger component: it reads, and has no way to append. */
 import type { FunctionArgs, FunctionReturnType } from "convex/server";
+import { parseEvent } from "../../ledger/event.ts";
 import { components } from "../_generated/api.js";
 import type { QueryCtx } from "../_generated/server.js";
+import { toDomainEvent, type DomainEvent } from "../events/catalogue/catalogue.ts";
 
 type Ctx = Pick<QueryCtx, "runQuery">;
 
@@ -18,6 +20,21 @@ export async function readRange(
   limit: number,
 ): Promise<LedgerPage> {
   return await ctx.runQuery(components.events.read.range, { orgId, afterSeq, limit });
+}
+
+/** The first event of a stream; null when there is none. */
+export async function readFirst(ctx: Ctx, orgId: string, stream: string): Promise<DomainEvent | null> {
+  const page = await ctx.runQuery(components.events.read.stream, {
+    orgId,
+    stream,
+    afterVersion: 0,
+    limit: 1,
+  });
+  const [entry] = page.entries;
+  if (entry === undefined) return null;
+  const parsed = parseEvent(JSON.parse(entry.text));
+  if (!parsed.ok) throw new Error(`INV-02 the ledger returned a bad event: ${parsed.reason}`);
+  return toDomainEvent(parsed.event);
 }
 
 type Proofs = typeof components.events.proofs;

@@ -15,7 +15,14 @@ import type { TenantReader, TenantTable, TenantWriter } from "../access/tenantDb
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
 
 export type ProjectionTable =
-  "organizations" | "members" | "invitations" | "services" | "bookings" | "auditLog";
+  | "organizations"
+  | "members"
+  | "invitations"
+  | "services"
+  | "bookings"
+  | "payments"
+  | "stripeAccounts"
+  | "auditLog";
 
 /** A row without what the tenant-scoped database and Convex add. */
 export type Row<Table extends TenantTable> = Omit<WithoutSystemFields<Doc<Table>>, "orgId">;

@@ -4,8 +4,10 @@ import { bookings } from "./bookings.ts";
 import { invitations } from "./invitations.ts";
 import { members } from "./members.ts";
 import { organizations } from "./organizations.ts";
+import { payments } from "./payments.ts";
 import type { Projection } from "./projection.ts";
 import { services } from "./services.ts";
+import { stripeAccounts } from "./stripeAccount.ts";
 
 export const PROJECTIONS: readonly Projection[] = [
   organizations,
@@ -13,5 +15,7 @@ export const PROJECTIONS: readonly Projection[] = [
   invitations,
   services,
   bookings,
+  payments,
+  stripeAccounts,
   auditLog,
 ];

@@ -33,6 +33,7 @@ export const list = projectionQuery({
       durationMinutes: v.number(),
       priceMinor: v.number(),
       currency: v.string(),
+      depositMinor: v.optional(v.number()),
       status: v.union(v.literal("active"), v.literal("retired")),
       ...provenance,
     }),

@@ -8,6 +8,7 @@ import type { MutationCtx } from "../_generated/server.js";
 import { FORGET_IN_DIRECTORY } from "../access/directory.ts";
 import { forgetOrganizationLimit } from "../access/limits.ts";
 import { tenantWriter, type TenantIndex, type TenantTable, type TenantWriter } from "../access/tenantDb.ts";
+import { removeBodiesOf } from "../vault/rawDeliveries.ts";
 import { removeReceipts } from "./ledgerCheck.ts";
 
 /** Most rows that one step removes. */
@@ -45,10 +46,17 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["members", rowsOf("members", "by_orgId_and_userId")],
   ["events/receipts", removeReceipts],
   ["invitations", rowsOf("invitations", "by_orgId_and_invitationId")],
+  ["paymentSecrets", rowsOf("paymentSecrets", "by_orgId_and_paymentId")],
+  ["stripeLinks", rowsOf("stripeLinks", "by_orgId_and_linkId")],
+  ["payments", rowsOf("payments", "by_orgId_and_paymentId")],
+  ["stripeAccounts", rowsOf("stripeAccounts", "by_orgId")],
   ["bookings", rowsOf("bookings", "by_orgId_and_bookingId")],
   ["services", rowsOf("services", "by_orgId_and_serviceId")],
   ["auditLog", rowsOf("auditLog", "by_orgId_and_seq")],
+  ["deliveries", rowsOf("deliveries", "by_orgId_and_deliveryId_and_bodySha256")],
+  ["rawDeliveries", removeBodiesOf],
   ["securityLog", rowsOf("securityLog", "by_orgId_and_at")],
+  ["outbox", rowsOf("outbox", "by_orgId_and_outboxId")],
   ["alerts", rowsOf("alerts", "by_orgId_and_at")],
   ["shadowRows", rowsOf("shadowRows", "by_orgId_and_table_and_key")],
   ["rebuilds", rowsOf("rebuilds", "by_orgId")],

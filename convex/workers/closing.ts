@@ -6,6 +6,7 @@ import { v } from "convex/values";
 import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
+import { operatorName, parseOperator } from "../access/operators.ts";
 import { tombstoneOf } from "../access/lifecycle.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import { CASCADE } from "./cascade.ts";
@@ -54,18 +55,30 @@ export const next = internalMutation({
   },
 });
 
-/** Brings an organisation's removal forward, on its owners' wish. Answers false when it is not closed. */
+/**
+ * Brings an organisation's removal forward, on its owners' wish, and keeps which operator did in what stays of it.
+ * Answers false when it is not closed, or was removed already.
+ */
 export const removeNow = internalMutation({
-  args: { orgId: v.string() },
+  args: { orgId: v.string(), operator: operatorName },
   returns: v.boolean(),
-  handler: async (ctx, { orgId }) => {
+  handler: async (ctx, { orgId, operator }) => {
+    const name = parseOperator(operator);
     const tombstone = await tombstoneOf(ctx, orgId);
-    if (tombstone === null) return false;
+    if (tombstone === null || tombstone.removedAt !== null) return false;
     const { _id, _creationTime, orgId: _, ...row } = tombstone;
+    const now = Date.now();
     await tenantWriter(ctx, orgId).replace("closedOrganizations", tombstone, {
       ...row,
-      removeAfter: Math.min(row.removeAfter, Date.now()),
+      removeAfter: Math.min(row.removeAfter, now),
+      broughtForward: { at: now, operator: name },
     });
+    const what = {
+      outcome: "changed",
+      function: "workers/closing:removeNow",
+      code: "REMOVAL_BROUGHT_FORWARD",
+    };
+    console.warn(JSON.stringify({ security: { ...what, userId: `operator/${name}`, orgId } }));
     await ctx.scheduler.runAfter(0, internal.workers.closing.next, {});
     return true;
   },

@@ -54,6 +54,20 @@ async function bookingProblem(ctx: MutationCtx, row: Doc<"bookings">): Promise<P
   return assigneeId === null || (await hasMember(ctx, orgId, assigneeId)) ? null : "no member";
 }
 
+async function hasBooking(ctx: MutationCtx, orgId: string, bookingId: string): Promise<boolean> {
+  const rows = tenantReader(ctx, orgId).rows("bookings", "by_orgId_and_bookingId", (q) =>
+    q.eq("bookingId", bookingId),
+  );
+  return (await rows.first()) !== null;
+}
+
+async function hasPayment(ctx: MutationCtx, orgId: string, paymentId: string): Promise<boolean> {
+  const rows = tenantReader(ctx, orgId).rows("payments", "by_orgId_and_paymentId", (q) =>
+    q.eq("paymentId", paymentId),
+  );
+  return (await rows.first()) !== null;
+}
+
 async function invitationProblem(ctx: MutationCtx, { tokenHash }: Doc<"invitations">): Promise<Problem> {
   const token = await ctx.db
     .query("invitationTokens")
@@ -67,6 +81,21 @@ async function tokenProblem(ctx: MutationCtx, row: Doc<"invitationTokens">): Pro
     .rows("invitations", "by_orgId_and_tokenHash", (q) => q.eq("tokenHash", row.tokenHash))
     .first();
   return invitation === null ? "no invitation" : null;
+}
+
+async function alertProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"alerts">): Promise<Problem> {
+  if (typeof outboxId !== "string") return null;
+  const effect = await tenantReader(ctx, orgId)
+    .rows("outbox", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
+    .first();
+  return effect === null ? "no effect" : null;
+}
+
+async function effectProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"outbox">): Promise<Problem> {
+  const alert = await tenantReader(ctx, orgId)
+    .rows("alerts", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
+    .first();
+  return alert === null ? "no alert" : null;
 }
 
 const ORPHANED_ROWS = "ORPHANED_ROWS";
@@ -101,10 +130,24 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
   invitations: { ...ofOrg, references: invitationProblem },
   services: ofOrg,
   bookings: { ...ofOrg, references: bookingProblem },
+  payments: {
+    ...ofOrg,
+    references: async (ctx, { orgId, bookingId }) =>
+      (await hasBooking(ctx, orgId, bookingId)) ? null : "no booking",
+  },
+  stripeAccounts: ofOrg,
+  stripeLinks: ofOrg,
+  paymentSecrets: {
+    ...ofOrg,
+    references: async (ctx, { orgId, paymentId }) =>
+      (await hasPayment(ctx, orgId, paymentId)) ? null : "no payment",
+  },
   auditLog: {
     ...ofOrg,
     references: async (ctx, { orgId, seq }) => (seq <= (await headSeq(ctx, orgId)) ? null : "no event"),
   },
+  deliveries: ofOrg,
+  rawDeliveries: { orgOf: ({ orgId }) => orgId ?? null },
   integrityFreezes: ofOrg,
   rebuilds: ofOrg,
   shadowRows: ofOrg,
@@ -121,7 +164,9 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
     standsAlone: ({ function: name }) => name === WORKER,
   },
   // And so is the alert that goes with it.
-  alerts: { ...ofOrg, standsAlone: ({ kind }) => kind === ORPHANED_ROWS },
+  alerts: { ...ofOrg, standsAlone: ({ kind }) => kind === ORPHANED_ROWS, references: alertProblem },
+  // And so is the effect that delivers the alert.
+  outbox: { ...ofOrg, standsAlone: ({ neverRests }) => neverRests, references: effectProblem },
 };
 
 const TABLES = Object.keys(CHECKS) as TableName[];

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Identity } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
-import type { Exchange } from "./httpExchange.ts";
+import { HttpProblem, type Exchange, type Reply } from "./httpExchange.ts";
 import type { Log } from "./logging.ts";
 import type { Metrics } from "./metrics.ts";
 import type { SourceLimit } from "./sourceLimit.ts";
@@ -61,8 +61,34 @@ export class Callers {
     }
   }
 
+  /**
+   * Runs an HTTP action for whoever showed no valid token. What is answered with 4xx counts, and so is refused without
+   * being run once its source has had too many; what is answered otherwise, such as a provider's delivery whose
+   * signature verifies, does not. Throws HttpProblem 429.
+   */
+  async countingRefusals(request: IncomingMessage, run: () => Promise<Reply>): Promise<Reply> {
+    // Calls of functions and requests to actions do not take from one another.
+    const source = `${this.sourceOf(request)} http`;
+    this.#sources.take(source);
+    let isRefused = true;
+    try {
+      const reply = await run();
+      isRefused = isRefusal(reply.status);
+      return reply;
+    } catch (error) {
+      isRefused = error instanceof HttpProblem && isRefusal(error.status);
+      throw error;
+    } finally {
+      if (!isRefused) this.#sources.giveBack(source);
+    }
+  }
+
   /** Counts what an anonymous client does over a WebSocket. Throws HttpProblem 429. */
   countAnonymous(source: string, identity: Identity): void {
     if (identity.kind === "anonymous") this.#sources.take(source);
   }
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500;
 }

@@ -10,6 +10,7 @@ const PRODUCTION: Variables = {
   DAYBOOK_ENV: "production",
   DAYBOOK_INVITATION_KEYS: `k1:${KEY_A}`,
   DAYBOOK_FINGERPRINT_KEY: KEY_B,
+  DAYBOOK_SEALING_KEYS: `s1:${"d".repeat(64)}`,
   DAYBOOK_DEPLOYMENT: "daybook.example",
   DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1, "daybook.example"),
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
@@ -44,6 +45,7 @@ test("production names every missing variable at once", () => {
     "DAYBOOK_AUTH_AUDIENCE is not set",
     "DAYBOOK_INVITATION_KEYS is not set",
     "DAYBOOK_FINGERPRINT_KEY is not set",
+    "DAYBOOK_SEALING_KEYS is not set",
     "DAYBOOK_DEPLOYMENT is not set",
     "DAYBOOK_CHECKPOINT_KEYS is not set",
   ]);
@@ -67,6 +69,9 @@ test.each([
   ["DAYBOOK_ADMIN_KEY", `daybook|${KEY_A}`],
   ["DAYBOOK_FINGERPRINT_KEY", KEY_A],
   ["DAYBOOK_FINGERPRINT_KEY", "undefined"],
+  ["DAYBOOK_SEALING_KEYS", `s1:${KEY_A}`],
+  ["DAYBOOK_SEALING_KEYS", `s1:${KEY_B}`],
+  ["DAYBOOK_SEALING_KEYS", "whsec_"],
   ["DAYBOOK_INVITATION_KEYS", `k1:${KEY_A},k2:${KEY_A}`],
   ["DAYBOOK_INVITATION_KEYS", `${KEY_A}\n`],
   ["DAYBOOK_AUTH_ISSUER", "http://issuer.example"],
@@ -145,6 +150,7 @@ test("a bad variable hides no other problem", () => {
     "DAYBOOK_AUTH_AUDIENCE",
     "DAYBOOK_INVITATION_KEYS",
     "DAYBOOK_FINGERPRINT_KEY",
+    "DAYBOOK_SEALING_KEYS",
     "DAYBOOK_DEPLOYMENT",
     "DAYBOOK_CHECKPOINT_KEYS",
   ]);
@@ -200,6 +206,19 @@ test("development allows an http issuer on loopback only, and only together with
   ).toEqual(["DAYBOOK_AUTH_ISSUER"]);
 });
 
+test("production delivers alerts to another machine only", () => {
+  const secret = `whsec_${btoa("s".repeat(24))}`;
+  const at = (url: string): Variables => ({
+    DAYBOOK_ALERT_WEBHOOK_URL: url,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: secret,
+  });
+  expect(problemsOf({ ...PRODUCTION, ...at("https://alerts.example/daybook") })).toEqual([]);
+  expect(problemsOf({ ...PRODUCTION, ...at("http://127.0.0.1:9000/") })).toEqual([
+    "DAYBOOK_ALERT_WEBHOOK_URL must not be a loopback address in production",
+  ]);
+  expect(problemsOf({ DAYBOOK_ENV: "development", ...at("http://127.0.0.1:9000/") })).toEqual([]);
+});
+
 test("functions get the declared variables and no others", () => {
   const parsed = parseConfig({ ...PRODUCTION, PATH: "/bin", DAYBOOK_ADMIN_KEY: `daybook|${"c".repeat(64)}` });
   expect(parsed.ok && Object.keys(parsed.config.functionVariables).sort()).toEqual([
@@ -209,5 +228,7 @@ test("functions get the declared variables and no others", () => {
     "DAYBOOK_DEPLOYMENT",
     "DAYBOOK_FINGERPRINT_KEY",
     "DAYBOOK_INVITATION_KEYS",
+    "DAYBOOK_SEALING_KEYS",
+    "DAYBOOK_STRIPE_MODE",
   ]);
 });

@@ -12,11 +12,21 @@ import {
   type Environment,
   type EnvironmentProblem,
 } from "../../convex/access/environment.ts";
+import { isLoopbackUrl } from "../../convex/access/outboundUrl.ts";
 import type { ConnectionLimits } from "./connections.ts";
 import { DEVELOPMENT_DEPLOYMENT, makeCheckpointKey } from "./developmentSecrets.ts";
 import { LOG_LEVELS, type LogLevel } from "./logging.ts";
 import { areProxyRanges, type SourceLimits } from "./sourceLimit.ts";
 import { isLoopbackAddress, isLoopbackHostname } from "./loopback.ts";
+import {
+  checkStripe,
+  LEDGER_VARIABLES,
+  stripeConfigOf,
+  stripeDefaults,
+  stripeHostVariables,
+  webhookSecretsIn,
+  type StripeConfig,
+} from "./stripeConfig.ts";
 
 export type EnvironmentName = "development" | "production";
 
@@ -58,6 +68,8 @@ export type HostConfig = {
   connections: ConnectionLimits;
   /** How many calls without a valid token one source may make. */
   sources: SourceLimits;
+  /** Where payments go. */
+  stripe: StripeConfig;
 };
 
 /**
@@ -83,6 +95,7 @@ const REPOSITORY_FUNCTIONS_DIR = path.resolve(import.meta.dirname, "../../convex
 const STAND_INS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"0".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "1".repeat(64),
+  DAYBOOK_SEALING_KEYS: `k1:${"2".repeat(64)}`,
   DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT,
 };
 
@@ -159,6 +172,7 @@ const hostVariables = z.object({
     .refine(isIssuer, "must be an https URL without query or fragment")
     .optional(),
   DAYBOOK_AUTH_AUDIENCE: z.string().min(1, "must not be empty").max(512, "is too long").optional(),
+  ...stripeHostVariables,
   /** In due form for the functions; here for what only production asks of it. */
   DAYBOOK_WITNESSES: z.string().optional(),
 });
@@ -191,17 +205,23 @@ export function parseConfig(
   const refused = new Set(problems.map(({ variable }) => variable));
   const accepted = Object.fromEntries(Object.entries(variables).filter(([name]) => !refused.has(name)));
   problems.push(
-    ...crossCheck(hostVariables.partial().parse(accepted)).filter(({ variable }) => !refused.has(variable)),
+    ...crossCheck(hostVariables.partial().parse(accepted), variables).filter(
+      ({ variable }) => !refused.has(variable),
+    ),
   );
 
   // A bad DAYBOOK_ENV must not make every secret look missing.
   const givesEverySecret = variables["DAYBOOK_ENV"] === "production";
   const forFunctions = parseEnvironment({
     ...(givesEverySecret ? {} : standIns(variables)),
+    ...stripeDefaults(parsed.data?.DAYBOOK_ENV, variables),
     ...present(variables),
   });
   if (!forFunctions.ok) problems.push(...forFunctions.problems);
-  else problems.push(...repeatedSecrets(forFunctions.environment, variables["DAYBOOK_ADMIN_KEY"]));
+  else {
+    problems.push(...repeatedSecrets(forFunctions.environment, variables));
+    problems.push(...checkAlertReceiver(forFunctions.environment, givesEverySecret));
+  }
 
   if (!parsed.success || !forFunctions.ok || problems.length > 0) return { ok: false, problems };
   return {
@@ -216,7 +236,7 @@ function describeIssue(issue: z.core.$ZodIssue, variables: Variables): Environme
 }
 
 /** What only shows when several variables are seen together. */
-function crossCheck(host: AcceptedVariables): EnvironmentProblem[] {
+function crossCheck(host: AcceptedVariables, variables: Variables): EnvironmentProblem[] {
   const problems: EnvironmentProblem[] = [];
   const refuse = (variable: string, problem: string): void => {
     problems.push({ variable, problem });
@@ -226,6 +246,7 @@ function crossCheck(host: AcceptedVariables): EnvironmentProblem[] {
   if (host.DAYBOOK_ENV === "development" && host.HOST !== undefined && !isLoopbackAddress(host.HOST)) {
     refuse("HOST", "must be a loopback address in development: anyone who reaches it can sign in as anyone");
   }
+  if (host.DAYBOOK_ENV !== undefined) problems.push(...checkStripe(host.DAYBOOK_ENV, variables));
   const origins = host.DAYBOOK_ENV === "production" ? host.DAYBOOK_ALLOWED_ORIGINS : undefined;
   if (origins?.some((origin) => !isSecureOrLoopback(origin)) === true) {
     refuse("DAYBOOK_ALLOWED_ORIGINS", "must be https origins in production");
@@ -254,33 +275,45 @@ function checkIssuer(host: AcceptedVariables, refuse: (variable: string, problem
   }
 }
 
+/** In production nothing on the machine itself is a receiver that an operator hears of. */
+function checkAlertReceiver(environment: Environment, isProduction: boolean): EnvironmentProblem[] {
+  const url = environment.DAYBOOK_ALERT_WEBHOOK_URL;
+  if (!isProduction || url === undefined || !isLoopbackUrl(url)) return [];
+  return [{ variable: "DAYBOOK_ALERT_WEBHOOK_URL", problem: "must not be a loopback address in production" }];
+}
+
 function isSecureOrLoopback(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === "https:" || isLoopbackHostname(hostname);
 }
 
 /** One secret for two purposes would let a leak of one open the other. */
-function repeatedSecrets(
-  environment: {
-    DAYBOOK_INVITATION_KEYS: readonly { key: string }[];
-    DAYBOOK_FINGERPRINT_KEY: string;
-  },
-  adminKey: string | undefined,
-): EnvironmentProblem[] {
+function repeatedSecrets(environment: Environment, variables: Variables): EnvironmentProblem[] {
   const problems: EnvironmentProblem[] = [];
-  const invitationKeys = environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key);
-  const fingerprintKey = environment.DAYBOOK_FINGERPRINT_KEY;
-  if (new Set(invitationKeys).size !== invitationKeys.length) {
-    problems.push({ variable: "DAYBOOK_INVITATION_KEYS", problem: "repeats a key" });
+  const adminKey = variables["DAYBOOK_ADMIN_KEY"];
+  const seen = new Map<string, string>();
+  const groups = {
+    DAYBOOK_INVITATION_KEYS: environment.DAYBOOK_INVITATION_KEYS.map(({ key }) => key),
+    DAYBOOK_FINGERPRINT_KEY: [environment.DAYBOOK_FINGERPRINT_KEY],
+    DAYBOOK_SEALING_KEYS: environment.DAYBOOK_SEALING_KEYS.map(({ key }) => key),
+  };
+  for (const [variable, keys] of Object.entries(groups)) {
+    for (const key of keys) {
+      const other = seen.get(key);
+      const problem = other === variable ? "repeats a key" : `repeats a key of ${other ?? ""}`;
+      if (other !== undefined) problems.push({ variable, problem });
+      seen.set(key, variable);
+    }
   }
-  if (invitationKeys.includes(fingerprintKey)) {
-    problems.push({
-      variable: "DAYBOOK_FINGERPRINT_KEY",
-      problem: "repeats a key of DAYBOOK_INVITATION_KEYS",
-    });
-  }
-  if ([...invitationKeys, fingerprintKey].some((key) => adminKey?.includes(key) === true)) {
+  if ([...seen.keys()].some((key) => adminKey?.includes(key) === true)) {
     problems.push({ variable: "DAYBOOK_ADMIN_KEY", problem: "repeats another secret" });
+  }
+  const webhookKeys = webhookSecretsIn(variables["DAYBOOK_STRIPE_WEBHOOK_SECRETS"]).map((secret) =>
+    secret.replace(/^whsec_/, ""),
+  );
+  const others = [...seen.keys(), adminKey, environment.DAYBOOK_STRIPE_SECRET_KEY];
+  if (webhookKeys.some((key) => others.some((other) => other?.includes(key) === true))) {
+    problems.push({ variable: "DAYBOOK_STRIPE_WEBHOOK_SECRETS", problem: "repeats another secret" });
   }
   return problems;
 }
@@ -292,7 +325,8 @@ function assemble(
   environment: Environment,
 ): HostConfig {
   const given = present(variables);
-  const names: readonly string[] = [...ENVIRONMENT_VARIABLES, ...AUTH_VARIABLES];
+  const forFunctions = { ...stripeDefaults(host.DAYBOOK_ENV, variables), ...given };
+  const names: readonly string[] = [...ENVIRONMENT_VARIABLES, ...AUTH_VARIABLES, ...LEDGER_VARIABLES];
   const listed = host.DAYBOOK_ALLOWED_ORIGINS;
   return {
     environment: host.DAYBOOK_ENV,
@@ -301,7 +335,9 @@ function assemble(
     sitePort: host.SITE_PORT,
     dataDir: path.resolve(host.DATA_DIR),
     functionsDir,
-    functionVariables: Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name))),
+    functionVariables: Object.fromEntries(
+      Object.entries(forFunctions).filter(([name]) => names.includes(name)),
+    ),
     ...(host.DAYBOOK_ADMIN_KEY === undefined ? {} : { adminKey: host.DAYBOOK_ADMIN_KEY }),
     orgClaim: environment.DAYBOOK_ORG_CLAIM,
     sessionClaims: sessionClaims(environment),
@@ -325,6 +361,7 @@ function assemble(
       ),
       trustedProxies: host.DAYBOOK_TRUSTED_PROXIES ?? [],
     },
+    stripe: stripeConfigOf(host.DAYBOOK_ENV, variables, host.DAYBOOK_SIMULATOR_PORT),
   };
 }
 

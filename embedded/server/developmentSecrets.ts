@@ -21,6 +21,10 @@ const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
 const developmentSecrets = z.strictObject({
   DAYBOOK_INVITATION_KEYS: z.string(),
   DAYBOOK_FINGERPRINT_KEY: z.string(),
+  DAYBOOK_SEALING_KEYS: z.string(),
+  DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.string(),
+  /** What callers of the simulator show; no key of Stripe's. */
+  simulatorKey: z.string(),
   /** Signs the checkpoints of the deployment `localhost`. */
   DAYBOOK_CHECKPOINT_KEYS: z.string(),
   DAYBOOK_ADMIN_KEY: z.string(),
@@ -38,6 +42,9 @@ export type DevelopmentSecrets = z.output<typeof developmentSecrets>;
 
 /** Those that a folder of an earlier version does not have; they are added to it. */
 const LATER = {
+  DAYBOOK_SEALING_KEYS: z.exactOptional(z.string()),
+  DAYBOOK_STRIPE_WEBHOOK_SECRETS: z.exactOptional(z.string()),
+  simulatorKey: z.exactOptional(z.string()),
   DAYBOOK_CHECKPOINT_KEYS: z.exactOptional(z.string()),
 };
 const storedSecrets = developmentSecrets.extend(LATER);
@@ -70,7 +77,12 @@ export function makeCheckpointKey(deployment: string): string {
 }
 
 function makeLaterSecrets(): Pick<DevelopmentSecrets, keyof typeof LATER> {
-  return { DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT) };
+  return {
+    DAYBOOK_SEALING_KEYS: `dev1:${randomBytes(32).toString("hex")}`,
+    DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${randomBytes(32).toString("hex")}`,
+    DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT),
+    simulatorKey: `sk_test_${randomBytes(24).toString("hex")}`,
+  };
 }
 
 async function makeSecrets(): Promise<DevelopmentSecrets> {

@@ -40,6 +40,7 @@ import { observedEngine } from "./observedEngine.ts";
 import { isLoopbackAddress } from "./loopback.ts";
 import { corsHeaders, preflight } from "./origins.ts";
 import { SourceLimit } from "./sourceLimit.ts";
+import { startSimulator, type Simulator } from "./stripeSimulator.ts";
 import { answerSite, type SiteParts } from "./site.ts";
 import { SyncServer } from "./syncServer.ts";
 
@@ -58,6 +59,8 @@ export type Host = {
   adminKey: string | null;
   /** Only in development: POST {"user", "orgId"?} to `<developmentIssuer>/token` for a token. */
   developmentIssuer?: string;
+  /** Only in development without a key of Stripe's: the page of the stand-in for it. */
+  simulatorUrl?: string;
   /** Resolves when the engine can't go on: every request is refused from then on, and the process must end. */
   failed: Promise<Error>;
   /** Resolves when everything acknowledged is on disk and the ports are free. Safe to call twice. */
@@ -76,15 +79,18 @@ export async function startHost(
   const secrets =
     config.environment === "development" ? await loadDevelopmentSecrets(config.dataDir) : undefined;
   const adminKey = config.adminKey ?? secrets?.DAYBOOK_ADMIN_KEY;
-  const environment = { ...generatedVariables(secrets), ...config.functionVariables };
-  const watch = watchOf(config, secretValues(environment, adminKey), options.writeLog);
+  const configured = { ...generatedVariables(secrets), ...config.functionVariables };
+  const watch = watchOf(config, secretValues(configured, adminKey), options.writeLog);
   const { log } = watch;
 
   const failure = Promise.withResolvers<Error>();
   const ports = await openPorts(config, watch);
   const portsOpenAtMs = performance.now();
   let engine: Engine | undefined;
+  let simulator: Simulator | undefined;
   try {
+    simulator = await startSimulator(config, urlOf(ports.site), secrets);
+    const environment = { ...configured, ...simulator?.variables };
     const development = secrets === undefined ? undefined : developmentProvider(config, ports.api, secrets);
     const operator = new Operator(environment);
     const opened = await SupervisedEngine.open({
@@ -106,7 +112,7 @@ export async function startHost(
     const callers = new Callers({ authenticator, ...watch });
     const failed = failure.promise;
     const parts = { config, ports, engine, authenticator, callers, development, operator, adminKey, failed };
-    const host = serve({ ...parts, ...watch });
+    const host = serve({ ...parts, ...watch, simulator });
     log({
       level: "debug",
       component: "host",
@@ -118,6 +124,7 @@ export async function startHost(
   } catch (error) {
     await closePorts(ports, 0);
     await engine?.close();
+    await simulator?.close();
     throw error;
   }
 }
@@ -162,16 +169,26 @@ function engineLog(log: Log): EngineOptions["log"] {
 
 function generatedVariables(secrets: DevelopmentSecrets | undefined): Record<string, string> {
   if (secrets === undefined) return {};
-  const { DAYBOOK_ADMIN_KEY: _adminKey, signingKey: _signingKey, ...variables } = secrets;
+  const { DAYBOOK_ADMIN_KEY: _admin, signingKey: _signing, simulatorKey: _simulator, ...variables } = secrets;
   return { ...variables, DAYBOOK_DEPLOYMENT: DEVELOPMENT_DEPLOYMENT };
 }
 
-const SECRET_VARIABLES = ["DAYBOOK_INVITATION_KEYS", "DAYBOOK_FINGERPRINT_KEY", "DAYBOOK_CHECKPOINT_KEYS"];
+const SECRET_VARIABLES = [
+  "DAYBOOK_INVITATION_KEYS",
+  "DAYBOOK_FINGERPRINT_KEY",
+  "DAYBOOK_SEALING_KEYS",
+  "DAYBOOK_CHECKPOINT_KEYS",
+  "DAYBOOK_STRIPE_WEBHOOK_SECRETS",
+  "DAYBOOK_STRIPE_SECRET_KEY",
+  "DAYBOOK_ALERT_WEBHOOK_SECRET",
+];
 
 /** Keys are also kept out of the log when only a part of a variable is logged. */
 function secretValues(environment: Readonly<Record<string, string>>, adminKey: string | undefined): string[] {
   const texts = [...SECRET_VARIABLES.map((name) => environment[name]), adminKey];
-  return texts.flatMap((text) => text?.split(/[:,|+]/) ?? []).filter((part) => part.length >= 32);
+  return texts
+    .flatMap((text) => text?.replaceAll("whsec_", "").split(/[:,|+]/) ?? [])
+    .filter((part) => part.length >= 24);
 }
 
 function isHttps(url: string | undefined): boolean {
@@ -261,12 +278,13 @@ type HostParts = Watch & {
   callers: Callers;
   development: DevelopmentProvider | undefined;
   operator: Operator;
+  simulator: Simulator | undefined;
   adminKey: string | undefined;
   failed: Promise<Error>;
 };
 
 function serve(parts: HostParts): Host {
-  const { config, ports, engine, authenticator, development, metrics, connections } = parts;
+  const { config, ports, engine, authenticator, development, metrics, connections, simulator } = parts;
   const presentation = { exposeLogs: config.environment === "development" };
   const onTransition = (): void => {
     metrics.transitionSent();
@@ -280,7 +298,12 @@ function serve(parts: HostParts): Host {
     limitedCalls: () => parts.sources.refused,
   });
   const siteUrl = urlOf(ports.site);
-  const site: SiteParts = { engine, authenticator, siteUrl: config.siteUrl ?? siteUrl };
+  const site: SiteParts = {
+    engine,
+    authenticator,
+    callers: parts.callers,
+    siteUrl: config.siteUrl ?? siteUrl,
+  };
   ports.api.serve({
     answer: answerApiPort(parts, site, presentation),
     upgrade: (request, socket, head) => {
@@ -302,11 +325,12 @@ function serve(parts: HostParts): Host {
     adminKey: parts.adminKey ?? null,
     failed: parts.failed,
     ...(development === undefined ? {} : { developmentIssuer: development.issuer }),
+    ...(simulator === undefined ? {} : { simulatorUrl: simulator.pageUrl }),
     stop: () => (stopped ??= shutDown(parts, sync)),
   };
 }
 
-async function shutDown({ ports, engine, operator }: HostParts, sync: SyncServer): Promise<void> {
+async function shutDown({ ports, engine, operator, simulator }: HostParts, sync: SyncServer): Promise<void> {
   operator.close();
   const closing = closePorts(ports, GRACE_MS);
   const grace = new AbortController();
@@ -321,6 +345,7 @@ async function shutDown({ ports, engine, operator }: HostParts, sync: SyncServer
   sync.terminate();
   await closing;
   await engine.close();
+  await simulator?.close();
 }
 
 function answerApiPort(parts: HostParts, site: SiteParts, presentation: { exposeLogs: boolean }): Handler {

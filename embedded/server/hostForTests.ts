@@ -26,6 +26,7 @@ export class TestHosts {
         PORT: "0",
         SITE_PORT: "0",
         DATA_DIR: this.folder(),
+        DAYBOOK_SIMULATOR_PORT: "off",
         // The fixture's functions need no token.
         DAYBOOK_RATE_LIMIT_PERCENT: "100000",
         ...variables,

@@ -5,6 +5,7 @@
 import type { Engine, Identity } from "../engine/contract.ts";
 import type { Authenticator } from "./authentication.ts";
 import { AuthenticationError } from "./authenticationError.ts";
+import type { Callers } from "./callers.ts";
 import { HttpProblem, readBody, text, type Exchange, type Reply } from "./httpExchange.ts";
 
 /** Convex's limit for the body of a request to an HTTP action, and for its response. */
@@ -26,6 +27,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 export type SiteParts = {
   engine: Engine;
   authenticator: Authenticator;
+  callers: Callers;
   /** Base of the URL that the app sees. Never taken from the request: a Host header can say anything. */
   siteUrl: string;
 };
@@ -38,6 +40,19 @@ export async function answerSite(parts: SiteParts, exchange: Exchange, pathname:
       allow: [...METHODS].join(", "),
     });
   }
+  const identity = await callerOf(parts.authenticator, exchange);
+  const run = async (): Promise<Reply> => await runAction(parts, exchange, pathname, identity);
+  return identity.kind === "anonymous"
+    ? await parts.callers.countingRefusals(exchange.request, run)
+    : await run();
+}
+
+async function runAction(
+  parts: SiteParts,
+  exchange: Exchange,
+  pathname: string,
+  identity: Identity,
+): Promise<Reply> {
   const body = await readBody(exchange.request, BODY_BYTES_MAX);
   const mayHaveBody = exchange.method !== "GET" && exchange.method !== "HEAD";
   const request = new Request(new URL(`${parts.siteUrl}${pathname}${exchange.url.search}`), {
@@ -45,7 +60,6 @@ export async function answerSite(parts: SiteParts, exchange: Exchange, pathname:
     headers: headersOf(exchange),
     ...(mayHaveBody ? { body: new Uint8Array(body) } : {}),
   });
-  const identity = await callerOf(parts.authenticator, exchange);
   const response = await parts.engine.httpAction(request, identity, exchange.requestId);
   if (response === null) return text(404, "No matching routes found");
   return await replyOf(response);

@@ -127,6 +127,52 @@ describe("a host", () => {
     expect((await call(host, { "x-forwarded-for": "203.0.113.2, 203.0.113.1" })).status).toBe(429);
   });
 
+  async function act(host: Host, path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return await fetch(`${host.siteUrl}${path}`, { headers });
+  }
+
+  test("E25 counts requests to HTTP actions that are refused, and those only", async () => {
+    const host = await hosts.start({ ...SIX, DAYBOOK_TRUSTED_PROXIES: "127.0.0.1" });
+    const token = await tokenFor(host, "alice");
+    const from = (address: string): Record<string, string> => ({ "x-forwarded-for": address });
+    const flood = from("203.0.113.1");
+    for (let count = 0; count < 20; count += 1) expect((await act(host, "/hello", flood)).status).toBe(200);
+    const found: number[] = [];
+    for (let count = 0; count < 8; count += 1) found.push((await act(host, "/nothing", flood)).status);
+    expect(found).toEqual([404, 404, 404, 404, 404, 404, 429, 429]);
+    const refused = await act(host, "/hello", flood);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    // Under /http of the API's port too.
+    expect((await fetch(`${host.url}/http/hello`, { headers: flood })).status).toBe(429);
+    // A provider has another address, a user a token, and calls of functions their own count.
+    expect((await act(host, "/hello", from("203.0.113.2"))).status).toBe(200);
+    expect((await act(host, "/hello", { ...flood, authorization: `Bearer ${token}` })).status).toBe(200);
+    expect((await call(host, flood)).status).toBe(200);
+  });
+
+  test("E25 a flood of refused requests that come at once is bounded, and an action that fails counts nothing", async () => {
+    const host = await hosts.start(SIX);
+    for (let count = 0; count < 8; count += 1) expect((await act(host, "/crash")).status).toBe(500);
+    const flood = await Promise.all(Array.from({ length: 30 }, () => act(host, "/nothing")));
+    expect(flood.filter(({ status }) => status === 404)).toHaveLength(6);
+    expect(flood.filter(({ status }) => status === 429)).toHaveLength(24);
+  });
+
+  test("API4 a request without a valid token has a smaller body", async () => {
+    const host = await hosts.start();
+    const token = await tokenFor(host, "alice");
+    const body = JSON.stringify({ path: "notes:whoami", args: {}, padding: "x".repeat(256 * 1024) });
+    const send = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await fetch(`${host.url}${path}`, { method: "POST", headers, body })).status;
+    const signedIn = { authorization: `Bearer ${token}` };
+    for (const path of ["/api/query", "/api/run/notes/whoami"]) {
+      expect([path, await send(path)]).toEqual([path, 413]);
+      expect([path, await send(path, signedIn)]).toEqual([path, 200]);
+    }
+    expect(await send("/api/query_batch")).toBe(413);
+  });
+
   test("R16 closes the socket of an anonymous client that asks too much", async () => {
     const host = await hosts.start(SIX);
     const client = await RawClient.connect(host);

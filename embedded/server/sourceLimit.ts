@@ -1,5 +1,6 @@
 /**
- * How many calls without a valid token one source may make (R16). The source is the address of the connection; only
+ * How many calls without a valid token one source may make (R16), and how many requests to HTTP actions that are
+ * refused (E25). The source is the address of the connection; only
  * where that is a trusted proxy does `X-Forwarded-For` count, from its right end up to the first address that no
  * trusted proxy has. Callers with a valid token are not counted here: the functions count them.
  */
@@ -85,6 +86,16 @@ export class SourceLimit {
     }
     throw new HttpProblem(429, "TooManyRequests", "too many calls without a valid token; try again later", {
       "retry-after": String(Math.ceil(retryAfter / 1000)),
+    });
+  }
+
+  /** Puts a call back that was taken, and that does not count after all. */
+  giveBack(source: string): void {
+    const bucket = this.#buckets.get(source);
+    if (bucket === undefined) return;
+    this.#buckets.set(source, {
+      ...bucket,
+      value: Math.min(bucket.value + 1, this.#limits.callsPerMinute),
     });
   }
 

@@ -186,6 +186,7 @@ describe("startHost", () => {
     DAYBOOK_ENV: "production",
     DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
     DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+    DAYBOOK_SEALING_KEYS: `s1:${"c".repeat(64)}`,
     DAYBOOK_DEPLOYMENT: "daybook.test",
     DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
     DAYBOOK_AUTH_ISSUER: "https://issuer.example",

@@ -56,6 +56,7 @@ function banner(host: Host, config: HostConfig): string[] {
     ["Data", dataDir.startsWith("..") ? config.dataDir : `./${dataDir}`],
     ["Environment", config.environment],
     ["Admin access", host.adminKey === null ? "off (DAYBOOK_ADMIN_KEY is not set)" : "on"],
+    ["Payments", paymentsOf(host, config)],
   ];
   return [
     colors.bold(colors.green("Daybook is running.")),
@@ -64,6 +65,11 @@ function banner(host: Host, config: HostConfig): string[] {
     ...(host.developmentIssuer === undefined ? [] : nextSteps(host.developmentIssuer)),
     colors.dim("Stop with Ctrl+C."),
   ];
+}
+
+function paymentsOf(host: Host, { stripe }: HostConfig): string {
+  if (host.simulatorUrl !== undefined) return `simulated, ${host.simulatorUrl}`;
+  return stripe.kind === "configured" ? "Stripe" : "off";
 }
 
 function nextSteps(issuer: string): string[] {

@@ -1,6 +1,6 @@
-/** The sample chain of an organisation whose ledger was exported, for the vectors. */
+/** The sample chains of organisations whose ledger was exported or whose audit log was read, for the vectors. */
 import type { Sha256 } from "../hash.ts";
-import { exportEvents, reseal, sampleId } from "./sampleLedger.ts";
+import { exportEvents, readingEvents, reseal, sampleId } from "./sampleLedger.ts";
 import { bundleOf } from "./tampering.ts";
 import type { ChainCase } from "./tampering.ts";
 
@@ -23,6 +23,12 @@ export function exportCases(sha256: Sha256): ChainCase[] {
       what: "the record of an export in a service's stream",
       bundle: bundleOf(reseal(moved, sha256)),
       verdict: { result: "damaged", seq: last, kind: "unknown type" },
+    },
+    {
+      name: "valid-reading",
+      what: "a ledger whose audit log was read, with the record of it and an invitation that was taken back",
+      bundle: bundleOf(reseal(readingEvents(sha256), sha256)),
+      verdict: { result: "intact" },
     },
   ];
 }

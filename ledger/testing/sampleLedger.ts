@@ -169,6 +169,30 @@ function exportDrafts(): Draft[] {
   return [...opening(), { type: "export.begun", stream: `export/${sampleId("exp", 1)}`, data }];
 }
 
+/** An organisation where an invitation was taken back and the audit log was read. */
+function readingDrafts(): Draft[] {
+  const invitation = `invitation/${sampleId("inv", 2)}`;
+  return [
+    ...opening(),
+    {
+      type: "invitation.created",
+      stream: invitation,
+      data: {
+        role: "guest",
+        tokenHash: "6a".repeat(32),
+        keyId: "k1",
+        expiresAt: FIRST_RECORDED_AT_MS + 604_800_000,
+      },
+    },
+    { type: "invitation.revoked", stream: invitation, data: {} },
+    {
+      type: "reading.begun",
+      stream: `reading/${sampleId("rdg", 1)}`,
+      data: { fromSeq: 1, toSeq: 8 },
+    },
+  ];
+}
+
 /** An endless ledger: bookings that are requested, confirmed, assigned, started and completed. */
 export function* endlessDrafts(): Generator<Draft, never> {
   yield* opening();
@@ -245,6 +269,11 @@ export function lifecycleEvents(sha256: Sha256): EventEnvelope[] {
 /** The events of the sample chain of an organisation whose ledger was exported. */
 export function exportEvents(sha256: Sha256): EventEnvelope[] {
   return Array.from(chainEvents(exportDrafts(), sha256), ({ event }) => event);
+}
+
+/** The events of the sample chain of an organisation whose audit log was read. */
+export function readingEvents(sha256: Sha256): EventEnvelope[] {
+  return Array.from(chainEvents(readingDrafts(), sha256), ({ event }) => event);
 }
 
 /** Links and hashes events as they stand in the array, as someone would who rewrites a ledger. */

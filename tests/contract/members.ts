@@ -3,7 +3,16 @@ import { expect, test } from "vitest";
 import { api } from "../../convex/_generated/api.js";
 import type { Role } from "../../ledger/event.ts";
 import type { Backend, Client } from "../support/backend.ts";
-import { codeOf, committed, FIRST_PAGE, foundOrganization, join, key, newSubject } from "../support/scene.ts";
+import {
+  codeOf,
+  committed,
+  FIRST_PAGE,
+  foundOrganization,
+  freshly,
+  join,
+  key,
+  newSubject,
+} from "../support/scene.ts";
 
 const { commands, projections } = api;
 
@@ -66,6 +75,37 @@ export function membersContract(open: () => Promise<Backend>): void {
     const late = committed(await owner.client.mutation(commands.members.invite, args));
     expect(late.result).toEqual({ invitationId: first.result.invitationId });
     expect(late.receipt).toEqual(first.receipt);
+  });
+
+  test("a revoked invitation opens nothing, and is not derived again", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const manager = await join(backend, orgId, owner.client, "manager");
+    const args = { role: "staff", idempotencyKey: key() } as const;
+    const { invitationId, invitationToken = "" } = committed(
+      await owner.client.mutation(commands.members.invite, args),
+    ).result;
+    const revoke = (client: Client, id = invitationId) =>
+      client.mutation(commands.members.revokeInvitation, { invitationId: id, idempotencyKey: key() });
+    // The rank rule holds for the role that it gives, not for who made it.
+    for (const role of ["manager", "auditor", "owner"] as const) {
+      const ofOwner = await invite(await freshly(backend, owner, orgId), role);
+      expect([role, codeOf(await revoke(manager.client, ofOwner.invitationId))]).toEqual([role, "FORBIDDEN"]);
+    }
+    committed(await revoke(manager.client));
+    const guest = await backend.as({ subject: newSubject("guest") });
+    const refused = await guest.mutation(commands.members.acceptInvitation, {
+      invitationToken,
+      idempotencyKey: key(),
+    });
+    expect(codeOf(refused)).toBe("INVITATION_UNUSABLE");
+    const replay = committed(await owner.client.mutation(commands.members.invite, args));
+    expect([replay.replayed, replay.result]).toEqual([true, { invitationId }]);
+    expect(codeOf(await revoke(owner.client))).toBe("INVALID_TRANSITION");
+    const other = await foundOrganization(backend);
+    expect(codeOf(await revoke(other.owner.client))).toBe("NOT_FOUND");
+    const log = await owner.client.query(projections.auditLog.list, { paginationOpts: FIRST_PAGE });
+    expect(log.page[0]?.summary).toBe(`Invitation ${invitationId} revoked`);
   });
 
   test("a member who accepts another invitation is ALREADY_MEMBER and the invitation stays open", async () => {

@@ -1,14 +1,16 @@
 /** What stays of a closed organisation, looked for in every table of the app and of its components. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import { CASCADE } from "../../convex/workers/cascade.ts";
+import type { Client } from "../support/backend.ts";
 import {
   codeOf,
   committed,
   defineService,
   eventually,
+  FIRST_PAGE,
   foundOrganization,
   freshly,
   join,
@@ -19,7 +21,14 @@ import {
 } from "../support/scene.ts";
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
-const { commands } = api;
+const { commands, projections } = api;
+
+/** Somebody receives alerts, so that there are effects; nothing reaches them. */
+const RECEIVER = {
+  DAYBOOK_ALERT_WEBHOOK_URL: "https://alerts.example/daybook",
+  DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${btoa("0".repeat(24))}`,
+};
+vi.stubGlobal("fetch", () => Promise.reject(new TypeError("unreachable")));
 
 /** Every row that holds the text, by table; the components' tables with their name before them. */
 async function tablesWith(backend: TestBackend, text: string): Promise<Map<string, number>> {
@@ -39,12 +48,31 @@ async function tablesWith(backend: TestBackend, text: string): Promise<Map<strin
 }
 
 /** An organisation that has rows in every table that an organisation can have rows in. */
+/** A payment that was asked for, with what its payer pays with, and a link whose code waits. */
+async function takePayments(backend: TestBackend, owner: Client, orgId: string): Promise<void> {
+  const { page } = await owner.query(projections.bookings.list, { paginationOpts: FIRST_PAGE });
+  const bookingId = page[0]?.bookingId ?? "";
+  const asked = await owner.mutation(commands.payments.request, { bookingId, idempotencyKey: key() });
+  const { paymentId } = committed(asked).result;
+  await backend.t.run(async (ctx) => {
+    const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
+    await ctx.db.insert("paymentSecrets", { orgId, paymentId, kind: "url", sealed });
+    const linkId = `lnk_${"0".repeat(26)}`;
+    await ctx.db.insert("stripeLinks", { orgId, linkId, sealedCode: sealed, expiresAt: 0 });
+    await ctx.db.insert("stripeAccounts", {
+      ...{ orgId, linked: null, pending: null, version: 1, createdAt: 0 },
+      createdBy: { kind: "system", id: "test" },
+    });
+  });
+}
+
 async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; owner: Actor }> {
   const { orgId, owner } = await foundOrganization(backend);
   const staff = await join(backend, orgId, owner.client, "staff");
   committed(await owner.client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }));
   const serviceId = await defineService(owner.client);
   for (let hours = 1; hours <= 130; hours += 1) await requestBooking(owner.client, serviceId, hours);
+  await takePayments(backend, owner.client, orgId);
   const refused = await staff.client.mutation(commands.organizations.rename, {
     name: "Taken",
     idempotencyKey: key(),
@@ -56,6 +84,23 @@ async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; 
     providerOrgId: `org_${newSubject("provider")}`,
   });
   committed(linked);
+  await backend.t.run(async (ctx) => {
+    const delivered = {
+      orgId,
+      provider: "stripe",
+      deliveryId: "evt_12345678",
+      bodySha256: "0".repeat(64),
+    } as const;
+    const listed = {
+      type: "payment_intent.succeeded",
+      signedAt: 1,
+      status: "applied",
+      reason: null,
+    } as const;
+    await ctx.db.insert("deliveries", { ...delivered, ...listed, receivedAt: 1 });
+    const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
+    await ctx.db.insert("rawDeliveries", { ...delivered, ...sealed, receivedAt: 1 });
+  });
   await backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
   await eventually(async () => (await statusOf(backend, orgId)).verifiedHead !== null);
   await backend.operator.mutation(internal.projections.onlineRebuild.start, { orgId });
@@ -83,7 +128,7 @@ async function removeAll(backend: TestBackend, orgId: string): Promise<void> {
 }
 
 test("R18 of a closed organisation only its ledger and a tombstone stay, of another one everything", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId, owner } = await fullOrganization(backend);
   const other = await fullOrganization(backend);
   const ofOther = await tablesWith(backend, other.orgId);
@@ -117,7 +162,7 @@ test("R18 of a closed organisation only its ledger and a tombstone stay, of anot
 });
 
 test("the removal waits for thirty days, and nothing is rebuilt after it", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId, owner } = await foundOrganization(backend);
   const closing = await freshly(backend, owner, orgId);
   committed(await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }));
@@ -133,8 +178,34 @@ test("the removal waits for thirty days, and nothing is rebuilt after it", async
   await expect(again).rejects.toThrow("a closed organisation is not rebuilt");
 });
 
+test("R71 which operator brought a removal forward stays with the tombstone, and is in the platform's log", async () => {
+  const backend = openTestBackend(RECEIVER);
+  const { orgId, owner } = await foundOrganization(backend);
+  const { removeNow } = internal.workers.closing;
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "on-call" })).toBe(false);
+  const closing = await freshly(backend, owner, orgId);
+  committed(await closing.mutation(commands.organizations.close, { reason: "other", idempotencyKey: key() }));
+  const misnamed = backend.operator.mutation(removeNow, { orgId, operator: "Jane Doe" });
+  await expect(misnamed).rejects.toThrow();
+  const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "on-call" })).toBe(true);
+  expect(JSON.parse(String(logged.mock.calls[0]?.[0]))).toEqual({
+    security: {
+      ...{ outcome: "changed", function: "workers/closing:removeNow", code: "REMOVAL_BROUGHT_FORWARD" },
+      ...{ userId: "operator/on-call", orgId },
+    },
+  });
+  logged.mockRestore();
+  await eventually(async () => (await statusOf(backend, orgId)).status === "removed");
+  const tombstone = await backend.t.run(async (ctx) => await ctx.db.query("closedOrganizations").first());
+  expect(tombstone).toMatchObject({
+    broughtForward: { operator: "on-call", at: expect.any(Number) as number },
+  });
+  expect(await backend.operator.mutation(removeNow, { orgId, operator: "later" })).toBe(false);
+});
+
 test("an organisation whose closing is damaged is put off, and holds up no other", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const closed: string[] = [];
   for (let count = 0; count < 2; count += 1) {
     const { orgId, owner } = await foundOrganization(backend);
@@ -158,7 +229,7 @@ test("an organisation whose closing is damaged is put off, and holds up no other
 });
 
 test("INV-05 receipts of an organisation that is open are out of the removal's reach", async () => {
-  const backend = openTestBackend();
+  const backend = openTestBackend(RECEIVER);
   const { orgId } = await foundOrganization(backend);
   const held = inComponent(backend, "", async () => {
     const { components } = await import("../../convex/_generated/api.js");

@@ -8,6 +8,7 @@ import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
 import { membershipContract } from "../contract/membership.ts";
 import { principalContract } from "../contract/principal.ts";
+import { readingsContract } from "../contract/readings.ts";
 import { openTestBackend } from "../support/testBackend.ts";
 
 const open = (): Promise<ReturnType<typeof openTestBackend>> => Promise.resolve(openTestBackend());
@@ -35,6 +36,9 @@ describe("principal on convex-test", () => {
 });
 describe("evidence on convex-test", () => {
   evidenceContract(open);
+});
+describe("readings on convex-test", () => {
+  readingsContract(open);
 });
 describe("input on convex-test", () => {
   inputContract(open);

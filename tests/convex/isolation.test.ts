@@ -90,10 +90,17 @@ function withValue(args: Args, [name = "", ...rest]: readonly string[], value: u
 }
 
 /** Ids of the world's organisations by prefix. */
-function idsOf({ orgId, people, serviceId, bookings, other }: World): { own: string[]; foreign: string[] } {
+function idsOf(world: World): { own: string[]; foreign: string[] } {
+  const { orgId, people, serviceId, bookings, openInvitationId, readings, other } = world;
   return {
-    own: [orgId, people.staff.userId, serviceId, bookings.requested.staff],
-    foreign: [other.orgId, other.owner.userId, other.serviceId, other.bookingId],
+    own: [
+      ...[orgId, people.staff.userId, serviceId, bookings.requested.staff],
+      ...[openInvitationId, readings.owner],
+    ],
+    foreign: [
+      ...[other.orgId, other.owner.userId, other.serviceId, other.bookingId],
+      ...[other.openInvitationId, other.readingId],
+    ],
   };
 }
 
@@ -196,7 +203,8 @@ test("K01 what the caller's own organisation hides answers like nothing too", as
   for (const [row, column] of hidden) {
     const args = argumentsOf(row.name, fixtureOf(row.name), world, column);
     const seen = await answerTo(row, column, args);
-    const nothing = await answerTo(row, column, { ...args, bookingId: `bkg_${NOTHING}` });
+    const ofNothing = "paymentId" in args ? { paymentId: `pay_${NOTHING}` } : { bookingId: `bkg_${NOTHING}` };
+    const nothing = await answerTo(row, column, { ...args, ...ofNothing });
     expect([row.name, column, seen.bytes]).toEqual([row.name, column, nothing.bytes]);
     // To know whose it is, it must be read; SECURITY.md says so. It also shows that the counters count.
     expect(seen.read.documents).toBeGreaterThan(nothing.read.documents);

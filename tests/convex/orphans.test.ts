@@ -19,7 +19,21 @@ import {
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
 const NOWHERE = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV";
-const ALERT = { orgId: NOWHERE, at: 1, kind: "k", dedupeKey: "d", deliveredAt: null };
+const ALERT = { orgId: NOWHERE, alertId: "alr_1", at: 1, kind: "k", dedupeKey: "d", deliveredAt: null };
+const EFFECT = {
+  orgId: NOWHERE,
+  outboxId: "out_1",
+  kind: "alert.deliver",
+  subject: "alr_1",
+  idempotencyKey: "msg_alr_1",
+  neverRests: false,
+  status: "done",
+  attempts: 1,
+  notBefore: 1,
+  createdAt: 1,
+  updatedAt: 1,
+  lastError: null,
+} as const;
 const REFUSAL = {
   orgId: NOWHERE,
   at: 1,
@@ -146,6 +160,7 @@ const HOMELESS: readonly [table: string, plant: (ctx: MutationCtx) => Promise<un
   ["verifiedHeads", ({ db }) => db.insert("verifiedHeads", { orgId: NOWHERE, at: 1, seq: 1, hash: "h" })],
   ["securityLog", ({ db }) => db.insert("securityLog", REFUSAL)],
   ["alerts", ({ db }) => db.insert("alerts", ALERT)],
+  ["outbox", ({ db }) => db.insert("outbox", EFFECT)],
   [
     "closedOrganizations",
     ({ db }) =>
@@ -217,6 +232,8 @@ const DANGLING: readonly [problem: string, table: string, breakIt: Break][] = [
     "commandKeys",
     ({ db }, { orgId }) => db.insert("commandKeys", { userId: "usr_1", command: "c", key: "k", orgId }),
   ],
+  ["no effect", "alerts", ({ db }, { orgId }) => db.insert("alerts", { ...ALERT, orgId, outboxId: "out_1" })],
+  ["no alert", "outbox", ({ db }, { orgId }) => db.insert("outbox", { ...EFFECT, orgId })],
   [
     "no event",
     "auditLog",
@@ -286,7 +303,7 @@ test("the integrity check's round begins the search, which goes through every ta
   const { backend } = await scene();
   await backend.t.run(async ({ db }) => {
     // In the last table of all, and so found by the last step.
-    await db.insert("alerts", ALERT);
+    await db.insert("outbox", EFFECT);
   });
   await backend.operator.mutation(internal.workers.integrity.next, {});
   await eventually(async () => (await incidents(backend, NOWHERE)).length > 0);

@@ -25,8 +25,12 @@ const SECRETS = {
   invitationKey: hex(),
   oldInvitationKey: hex(),
   fingerprintKey: hex(),
+  sealingKey: hex(),
+  webhookSecret: `whsec_${hex()}`,
   checkpointKey: CHECKPOINT_KEY.slice(CHECKPOINT_KEY.lastIndexOf("+") + 1),
   adminKey: `CANARY-admin-${hex()}`,
+  alertSecret: Buffer.from(randomBytes(32)).toString("base64"),
+  alertPath: `CANARY-alert-${hex()}`,
   forgedToken: "CANARY-token-forged",
   refusedArgument: "CANARY-argument-refused",
 };
@@ -41,9 +45,13 @@ beforeAll(async () => {
     DAYBOOK_AUTH_AUDIENCE: "daybook",
     DAYBOOK_INVITATION_KEYS: `k2:${SECRETS.invitationKey},k1:${SECRETS.oldInvitationKey}`,
     DAYBOOK_FINGERPRINT_KEY: SECRETS.fingerprintKey,
+    DAYBOOK_SEALING_KEYS: `s1:${SECRETS.sealingKey}`,
+    DAYBOOK_STRIPE_WEBHOOK_SECRETS: SECRETS.webhookSecret,
     DAYBOOK_DEPLOYMENT: "daybook.test",
     DAYBOOK_CHECKPOINT_KEYS: CHECKPOINT_KEY,
     DAYBOOK_ADMIN_KEY: SECRETS.adminKey,
+    DAYBOOK_ALERT_WEBHOOK_URL: `https://alerts.example/${SECRETS.alertPath}`,
+    DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${SECRETS.alertSecret}`,
     LOG_LEVEL: "debug",
   });
 });

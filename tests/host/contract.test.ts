@@ -8,6 +8,7 @@ import { lifecycleContract } from "../contract/lifecycle.ts";
 import { membersContract } from "../contract/members.ts";
 import { membershipContract } from "../contract/membership.ts";
 import { principalContract } from "../contract/principal.ts";
+import { readingsContract } from "../contract/readings.ts";
 import type { Backend } from "../support/backend.ts";
 import { openHostBackend } from "../support/hostBackend.ts";
 
@@ -44,6 +45,9 @@ describe("principal on the embedded host", () => {
 });
 describe("evidence on the embedded host", () => {
   evidenceContract(open);
+});
+describe("readings on the embedded host", () => {
+  readingsContract(open);
 });
 describe("input on the embedded host", () => {
   inputContract(open);

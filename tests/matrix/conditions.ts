@@ -1,8 +1,10 @@
 /** The conditions of the matrix at their boundaries: for each, calls that are allowed and calls that are refused. */
 import { expect } from "vitest";
 import type { Role } from "../../ledger/event.ts";
+import { FIRST_PAGE } from "../support/scene.ts";
 import { play, type Variation } from "./cells.ts";
-import { HOLDERS_OF_ALL, type Holder, type Name, type World } from "./world.ts";
+import { REFUNDS } from "./preparations.ts";
+import { HOLDERS_OF_ALL, type Holder, type Name, type Reader, type World } from "./world.ts";
 import type { Column } from "./table.ts";
 
 export type Boundary = {
@@ -40,6 +42,7 @@ const FROZEN = { situation: "frozenByOwner" } as const;
 
 const ORGANIZATIONS = "commands/organizations:";
 const MEMBERS = "commands/members:";
+const RANGE = "projections/auditLog:range";
 
 const RECENT_SIGN_IN: readonly Boundary[] = [
   ...["close", "unlinkProvider", "linkProvider"].flatMap((name) =>
@@ -55,6 +58,12 @@ const RECENT_SIGN_IN: readonly Boundary[] = [
       { authenticatedAgoMs: TEN_MINUTES_MS * 2, ...FROZEN },
     ],
   ),
+];
+
+const RECENT_FOR_PAYMENTS: readonly Boundary[] = [
+  ...forAll(["owner", "manager"], "c5", "commands/payments:approveRefund", [RECENT], [STALE]),
+  ...forAll(["owner"], "c5", "commands/stripeAccount:beginLink", [RECENT], [STALE]),
+  ...forAll(["owner"], "c5", "commands/stripeAccount:unlink", [RECENT], [STALE]),
 ];
 
 const HIGH_ROLES: readonly Boundary[] = [
@@ -116,6 +125,16 @@ const RANK: readonly Boundary[] = [
       onMember("manager", {}, { role: "owner" }),
     ],
   ),
+  ...forAll(
+    ["manager"],
+    "c8",
+    `${MEMBERS}revokeInvitation`,
+    [{}],
+    [
+      { args: ({ ownersInvitations }) => ({ invitationId: ownersInvitations.manager }) },
+      { args: ({ ownersInvitations }) => ({ invitationId: ownersInvitations.auditor }) },
+    ],
+  ),
   ...["remove", "suspend", "revokeSessions"].flatMap((name) =>
     forAll(
       ["manager"],
@@ -132,6 +151,16 @@ const RANK: readonly Boundary[] = [
     [onMember("suspendedStaff")],
     [onMember("suspendedManager"), onMember("suspendedAuditor")],
   ),
+];
+
+function reading(of: Reader): Variation {
+  return { args: ({ readings }) => ({ readingId: readings[of], paginationOpts: FIRST_PAGE }) };
+}
+
+const READINGS: readonly Boundary[] = [
+  ...forAll(["owner"], "c15", RANGE, [reading("owner")], [reading("manager"), reading("auditor")]),
+  ...forAll(["manager"], "c15", RANGE, [reading("manager")], [reading("owner"), reading("auditor")]),
+  ...forAll(["auditor"], "c15", RANGE, [reading("auditor")], [reading("owner"), reading("manager")]),
 ];
 
 /** The owner of the other organisation, who is its only one. */
@@ -157,10 +186,42 @@ const LAST_OWNER: readonly Boundary[] = [
   ),
 ];
 
+const PAYMENTS = "commands/payments:";
+
+function refunding(amountMinor: number, more: Variation = {}): Variation {
+  return { ...more, args: () => ({ amountMinor }) };
+}
+
+function onRefundOf(name: keyof typeof REFUNDS): Variation {
+  return { args: () => ({ refundId: REFUNDS[name] }) };
+}
+
+/** Above what the role gives back alone. */
+const REFUND_LIMITS: readonly Boundary[] = (
+  [
+    ["owner", 1_000_000],
+    ["manager", 50_000],
+  ] as const
+).flatMap(([column, limit]) =>
+  forAll(
+    [column],
+    "c13",
+    `${PAYMENTS}requestRefund`,
+    [refunding(limit, STALE), refunding(limit + 1, RECENT)],
+    [refunding(limit + 1, STALE), refunding(limit + 1, { authenticatedAgoMs: null })],
+  ),
+);
+
+const OTHER_PERSON: readonly Boundary[] = (["owner", "manager"] as const).flatMap((column) =>
+  ["approveRefund", "declineRefund"].flatMap((name) =>
+    forAll([column], "c14", PAYMENTS + name, [onRefundOf("peer")], [onRefundOf(column)]),
+  ),
+);
+
 /** Proofs of the own events and of nobody else's; owners and auditors prove every event. */
 const OWN_EVENTS: readonly Boundary[] = forAll(
   ["manager", "staff", "freelancer", "guest"],
-  "c13",
+  "c16",
   "projections/ledger:inclusionProof",
   [{}],
   [{ args: ({ ownEvents }) => ({ eventId: ownEvents.colleague }) }],
@@ -197,6 +258,7 @@ export const BOUNDARIES: readonly Boundary[] = [
     [{ situation: "frozenByOperator" }, { situation: "frozenByIntegrity" }],
   ),
   ...RECENT_SIGN_IN,
+  ...RECENT_FOR_PAYMENTS,
   ...forAll(
     ["owner"],
     "c6",
@@ -206,6 +268,9 @@ export const BOUNDARIES: readonly Boundary[] = [
   ),
   ...HIGH_ROLES,
   ...RANK,
+  ...REFUND_LIMITS,
+  ...OTHER_PERSON,
+  ...READINGS,
   ...LAST_OWNER,
   ...OWN_EVENTS,
 ];

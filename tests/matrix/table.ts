@@ -67,7 +67,7 @@ function parseRoles(text: string): Role[] | undefined {
 }
 
 /** The rows of the table whose first heading is `first`, without heading and rule. */
-function tableOf(markdown: string, first: string): { heading: string[]; rows: string[][] } {
+export function tableOf(markdown: string, first: string): { heading: string[]; rows: string[][] } {
   const lines = markdown.split("\n");
   const at = lines.findIndex((line) => line.startsWith(`| ${first} `));
   const rest = lines.slice(at + 2);

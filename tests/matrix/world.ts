@@ -18,6 +18,9 @@ import {
 
 const { commands } = api;
 
+/** What each booking costs: more than any role may give back alone. */
+export const PRICE_MINOR = 2_000_000;
+
 export const CANARY = "CANARY";
 
 /** How long after its booking is made a booking begins that nobody comes to. */
@@ -51,6 +54,10 @@ const MEMBERS = {
 export type Name = "owner" | keyof typeof MEMBERS;
 export type Person = Pick<Actor, "userId" | "subject">;
 
+/** Who can read the audit log. */
+const READERS = ["owner", "manager", "auditor"] as const;
+export type Reader = (typeof READERS)[number];
+
 /** An organisation's own things. */
 type Things = {
   orgId: string;
@@ -58,6 +65,8 @@ type Things = {
   serviceId: string;
   bookingId: string;
   openInvitation: string;
+  openInvitationId: string;
+  readingId: string;
   linkedProviderOrgId: string;
 };
 
@@ -67,8 +76,17 @@ export type World = {
   people: Readonly<Record<Name, Person>>;
   serviceId: string;
   bookings: Readonly<Record<Stage, Readonly<Record<Holder, string>>>>;
+  /** What was asked for each requested booking; nothing was asked for the others. */
+  payments: Readonly<Record<Holder, string>>;
+  /** The state of the link that the owner has begun. */
+  linkState: string;
   openInvitation: string;
+  openInvitationId: string;
   usedInvitation: string;
+  /** Open invitations that an owner made, by the role that they give. */
+  ownersInvitations: Readonly<Record<"manager" | "auditor", string>>;
+  /** A reading of the audit log for each who may begin one. */
+  readings: Readonly<Record<Reader, string>>;
   /** A provider's organisation that means this one, and one that means none. */
   linkedProviderOrgId: string;
   unlinkedProviderOrgId: string;
@@ -83,15 +101,39 @@ export type World = {
 };
 
 async function define(client: Client): Promise<string> {
-  const args = { name: `${CANARY}-service`, durationMinutes: 60, priceMinor: 5000, idempotencyKey: key() };
+  const args = {
+    name: `${CANARY}-service`,
+    durationMinutes: 60,
+    priceMinor: PRICE_MINOR,
+    idempotencyKey: key(),
+  };
   return committed(await client.mutation(commands.services.define, args)).result.serviceId;
 }
 
-async function invitation(client: Client): Promise<string> {
-  const invited = committed(
-    await client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }),
-  );
-  return invited.result.invitationToken ?? "";
+type Invitation = { invitationId: string; invitationToken: string };
+
+async function invitation(client: Client, role: Role = "staff"): Promise<Invitation> {
+  const invited = committed(await client.mutation(commands.members.invite, { role, idempotencyKey: key() }));
+  const { invitationId, invitationToken = "" } = invited.result;
+  return { invitationId, invitationToken };
+}
+
+async function beginReading(client: Client): Promise<string> {
+  const args = { fromSeq: 1, toSeq: 2, idempotencyKey: key() };
+  return committed(await client.mutation(commands.auditLog.beginReading, args)).result.readingId;
+}
+
+async function beginReadings(
+  backend: Backend,
+  orgId: string,
+  people: Readonly<Record<Reader, Person>>,
+): Promise<World["readings"]> {
+  const begun: [Reader, string][] = [];
+  for (const reader of READERS) {
+    const client = await backend.as({ subject: people[reader].subject, orgId });
+    begun.push([reader, await beginReading(client)]);
+  }
+  return Object.fromEntries(begun) as World["readings"];
 }
 
 async function request(
@@ -139,6 +181,25 @@ async function bookEverything(client: Client, serviceId: string, hands: Hands): 
   return Object.fromEntries(made) as World["bookings"];
 }
 
+/** Asks for the price of each of these bookings. */
+async function askForAll(
+  client: Client,
+  bookings: Readonly<Record<Holder, string>>,
+): Promise<World["payments"]> {
+  const asked: [Holder, string][] = [];
+  for (const holder of HOLDERS_OF_ALL) {
+    const args = { bookingId: bookings[holder], idempotencyKey: key() };
+    const { result } = committed(await client.mutation(commands.payments.request, args));
+    asked.push([holder, result.paymentId]);
+  }
+  return Object.fromEntries(asked) as World["payments"];
+}
+
+async function beginLink(client: Client): Promise<string> {
+  const begun = await client.mutation(commands.stripeAccount.beginLink, { idempotencyKey: key() });
+  return committed(begun).result.state ?? "";
+}
+
 /** Makes a provider's organisation mean the one that its owner has chosen. */
 async function linkProvider(backend: Backend, owner: Actor): Promise<string> {
   const providerOrgId = `org_${newSubject("linked")}`;
@@ -151,9 +212,14 @@ async function otherOrganization(backend: Backend): Promise<Things> {
   const { orgId, owner } = await foundOrganization(backend, `${CANARY}-other`);
   const serviceId = await define(owner.client);
   const bookingId = await request(owner.client, serviceId, Date.now() + 24 * HOUR_MS, owner.userId);
-  const openInvitation = await invitation(owner.client);
-  const linkedProviderOrgId = await linkProvider(backend, owner);
-  return { orgId, owner, serviceId, bookingId, openInvitation, linkedProviderOrgId };
+  const open = await invitation(owner.client);
+  return {
+    ...{ orgId, owner, serviceId, bookingId },
+    openInvitation: open.invitationToken,
+    openInvitationId: open.invitationId,
+    readingId: await beginReading(owner.client),
+    linkedProviderOrgId: await linkProvider(backend, owner),
+  };
 }
 
 async function gather(
@@ -197,24 +263,34 @@ export async function buildWorld(
   const people = { owner: founder, ...(await gather(backend, orgId, owner)) };
   const firstSize = await requestCheckpoint(owner);
   const serviceId = await define(owner);
-  const openInvitation = await invitation(owner);
-  const usedInvitation = await invitation(owner);
+  const open = await invitation(owner);
+  const { invitationToken: usedInvitation } = await invitation(owner);
   const newcomer = await backend.as({ subject: newSubject("newcomer") });
   const accepting = { invitationToken: usedInvitation, idempotencyKey: key() };
   committed(await newcomer.mutation(commands.members.acceptInvitation, accepting));
+  const linkState = await beginLink(owner);
   const hands = { staff: people.staff.userId, freelancer: people.freelancer.userId, nobody: undefined };
+  const bookings = await bookEverything(owner, serviceId, hands);
   const world = {
     backend,
+    linkState,
     orgId,
     people,
     serviceId,
-    openInvitation,
+    openInvitation: open.invitationToken,
+    openInvitationId: open.invitationId,
     usedInvitation,
+    ownersInvitations: {
+      manager: (await invitation(owner, "manager")).invitationId,
+      auditor: (await invitation(owner, "auditor")).invitationId,
+    },
+    readings: await beginReadings(backend, orgId, people),
     linkedProviderOrgId: await linkProvider(backend, founder),
     unlinkedProviderOrgId: `org_${newSubject("unlinked")}`,
     other: await otherOrganization(backend),
     stranger: newSubject("stranger"),
-    bookings: await bookEverything(owner, serviceId, hands),
+    bookings,
+    payments: await askForAll(owner, bookings.requested),
     ownEvents: await eventsOf(owner, people),
     checkpointSizes: [firstSize, await requestCheckpoint(owner)] as const,
   };

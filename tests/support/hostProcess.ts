@@ -8,7 +8,8 @@ import path from "node:path";
 const ROOT = path.join(import.meta.dirname, "../..");
 const START_TIMEOUT_MS = 30_000;
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
@@ -50,6 +51,8 @@ export class HostProcess {
       PORT: String(ports.api),
       SITE_PORT: String(ports.site),
       DATA_DIR: dataDir,
+      // Payments are taken by the tests that ask for them: "0" is any free port.
+      DAYBOOK_SIMULATOR_PORT: "off",
       ...environment,
     };
   }
@@ -133,10 +136,16 @@ export class HostProcess {
   }
 
   adminKey(): string {
-    const secrets = JSON.parse(readFileSync(path.join(this.dataDir, "development.json"), "utf8")) as {
-      DAYBOOK_ADMIN_KEY: string;
-    };
-    return secrets.DAYBOOK_ADMIN_KEY;
+    return this.secret("DAYBOOK_ADMIN_KEY");
+  }
+
+  /** One of the secrets that development made for itself. */
+  secret(name: "DAYBOOK_ADMIN_KEY" | "DAYBOOK_STRIPE_WEBHOOK_SECRETS" | "simulatorKey"): string {
+    const secrets = JSON.parse(readFileSync(path.join(this.dataDir, "development.json"), "utf8")) as Record<
+      typeof name,
+      string
+    >;
+    return secrets[name];
   }
 
   /** Runs a command of the host's command line on its data folder. */

@@ -4,6 +4,7 @@ import { convexTest, type TestConvex } from "convex-test";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import type { Backend, Client, Person } from "./backend.ts";
+import { STRIPE_ENVIRONMENT } from "./stripeEnvironment.ts";
 import { checkpointKey, TEST_DEPLOYMENT } from "./checkpointKeys.ts";
 
 const modules = import.meta.glob([
@@ -21,6 +22,8 @@ export const TEST_ISSUER = "https://identity.test";
 export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_INVITATION_KEYS: `k1:${"1".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
+  DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
+  ...STRIPE_ENVIRONMENT,
   DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
   DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
 };
@@ -38,8 +41,9 @@ function flattened(claims: Readonly<Record<string, unknown>>, prefix = ""): Reco
 
 export type TestBackend = Backend & { t: TestConvex<typeof schema> };
 
-export function openTestBackend(): TestBackend {
-  Object.assign(process.env, TEST_ENVIRONMENT);
+/** `environment` adds to the variables; the functions read them once a file. */
+export function openTestBackend(environment: Readonly<Record<string, string>> = {}): TestBackend {
+  Object.assign(process.env, TEST_ENVIRONMENT, environment);
   const t = convexTest(schema, { ...modules, ...catalogue });
   t.registerComponent("events", eventsSchema, eventsModules);
   rateLimiter.register(t);

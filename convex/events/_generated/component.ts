@@ -150,6 +150,186 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    deliveries: {
+      accountHolder: FunctionReference<
+        "query",
+        "internal",
+        { account: string },
+        null | string,
+        Name
+      >;
+      check: FunctionReference<
+        "query",
+        "internal",
+        { header: string; body: ArrayBuffer },
+        | { status: "genuine"; deliveryId: string; bodySha256: string }
+        | { status: "refused"; reason: string },
+        Name
+      >;
+      dismiss: FunctionReference<
+        "mutation",
+        "internal",
+        { deliveryId: string },
+        Array<{
+          provider: "stripe";
+          deliveryId: string;
+          bodySha256: string;
+          type: string;
+          signedAt: number;
+          receivedAt: number;
+          status: "received" | "applied" | "nothing" | "parked" | "dismissed";
+          reason: null | string;
+          orgId: null | string;
+        }>,
+        Name
+      >;
+      objectsOf: FunctionReference<
+        "query",
+        "internal",
+        { orgId: string; stream: string },
+        Array<string>,
+        Name
+      >;
+      parked: FunctionReference<
+        "query",
+        "internal",
+        { limit: number },
+        Array<{
+          provider: "stripe";
+          deliveryId: string;
+          bodySha256: string;
+          type: string;
+          signedAt: number;
+          receivedAt: number;
+          status: "received" | "applied" | "nothing" | "parked" | "dismissed";
+          reason: null | string;
+          orgId: null | string;
+        }>,
+        Name
+      >;
+      receive: FunctionReference<
+        "mutation",
+        "internal",
+        { header: string; body: ArrayBuffer },
+        | { status: "refused"; reason: string }
+        | { status: "duplicate" }
+        | {
+            status: "parked" | "nothing";
+            record: {
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              type: string;
+              signedAt: number;
+              receivedAt: number;
+              status:
+                "received" | "applied" | "nothing" | "parked" | "dismissed";
+              reason: null | string;
+              orgId: null | string;
+            };
+          }
+        | {
+            status: "received";
+            record: {
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              type: string;
+              signedAt: number;
+              receivedAt: number;
+              status:
+                "received" | "applied" | "nothing" | "parked" | "dismissed";
+              reason: null | string;
+              orgId: null | string;
+            };
+            source: {
+              kind: "webhook";
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              signedAt: number;
+              account?: string;
+            };
+            fact: string;
+            place: { orgId: string; stream: string };
+          },
+        Name
+      >;
+      reconsider: FunctionReference<
+        "query",
+        "internal",
+        { deliveryId: string },
+        | null
+        | {
+            status: "parked" | "nothing";
+            record: {
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              type: string;
+              signedAt: number;
+              receivedAt: number;
+              status:
+                "received" | "applied" | "nothing" | "parked" | "dismissed";
+              reason: null | string;
+              orgId: null | string;
+            };
+          }
+        | {
+            status: "received";
+            record: {
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              type: string;
+              signedAt: number;
+              receivedAt: number;
+              status:
+                "received" | "applied" | "nothing" | "parked" | "dismissed";
+              reason: null | string;
+              orgId: null | string;
+            };
+            source: {
+              kind: "webhook";
+              provider: "stripe";
+              deliveryId: string;
+              bodySha256: string;
+              signedAt: number;
+              account?: string;
+            };
+            fact: string;
+            place: { orgId: string; stream: string };
+          },
+        Name
+      >;
+      settle: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          deliveryId: string;
+          outcome: { status: "nothing" } | { status: "parked"; reason: string };
+        },
+        {
+          provider: "stripe";
+          deliveryId: string;
+          bodySha256: string;
+          type: string;
+          signedAt: number;
+          receivedAt: number;
+          status: "received" | "applied" | "nothing" | "parked" | "dismissed";
+          reason: null | string;
+          orgId: null | string;
+        },
+        Name
+      >;
+      waiting: FunctionReference<
+        "query",
+        "internal",
+        { subjectId: string; after: number; limit: number },
+        { deliveryIds: Array<string>; next: null | number },
+        Name
+      >;
+    };
     incidents: {
       list: FunctionReference<
         "query",

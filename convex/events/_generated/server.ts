@@ -39,6 +39,9 @@ import type { DataModel } from "./dataModel.js";
 type Env = {
   readonly CONVEX_CLOUD_URL: string;
   readonly CONVEX_SITE_URL: string;
+  readonly DAYBOOK_STRIPE_WEBHOOK_SECRETS: string | undefined;
+  readonly DAYBOOK_STRIPE_MODE: string | undefined;
+  readonly DAYBOOK_STRIPE_TOLERANCE_SECONDS: string | undefined;
   readonly DAYBOOK_DEPLOYMENT: string;
   readonly DAYBOOK_CHECKPOINT_KEYS: string;
 };

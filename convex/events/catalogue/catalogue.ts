@@ -12,6 +12,7 @@ import { invitationEvents } from "./invitation.ts";
 import { memberEvents } from "./member.ts";
 import { organizationEvents } from "./organization.ts";
 import { paymentEvents } from "./payment.ts";
+import { readingEvents } from "./reading.ts";
 import { serviceEvents } from "./service.ts";
 import { stripeAccountEvents } from "./stripeAccount.ts";
 
@@ -24,6 +25,7 @@ export const CATALOGUE = {
   ...stripeAccountEvents,
   ...paymentEvents,
   ...exportEvents,
+  ...readingEvents,
 } satisfies Record<EventType, EventDefinition>;
 
 /** Payload of an event type in its newest version. */

@@ -76,6 +76,7 @@ const SAMPLES: Record<EventType, object> = {
   "organization.providerLinked": { issuer: "https://identity.test", providerOrgId: "org_2aBcD" },
   "organization.providerUnlinked": { issuer: "https://identity.test", providerOrgId: "org_2aBcD" },
   "invitation.created": { role: "staff", tokenHash: "ab".repeat(32), keyId: "k1", expiresAt: 1 },
+  "invitation.revoked": {},
   "invitation.accepted": { userId: `usr_${ULID}` },
   "member.joined": { userId: `usr_${ULID}`, role: "staff", invitationId: `inv_${ULID}` },
   "member.roleChanged": { role: "manager", previousRole: "staff" },
@@ -140,6 +141,7 @@ const SAMPLES: Record<EventType, object> = {
   "payment.disputeFundsWithdrawn": DISPUTE,
   "payment.disputeFundsReinstated": DISPUTE,
   "payment.disputeClosed": DISPUTE,
+  "reading.begun": { fromSeq: 1, toSeq: 2 },
   "export.begun": { headSeq: 1, headHash: "0".repeat(64) },
 };
 

@@ -7,4 +7,5 @@ export const invitationEvents = {
     z.strictObject({ role, tokenHash: sha256Hex, keyId: z.string().min(1), expiresAt: timestampMs }),
   ),
   "invitation.accepted": defineEvent(z.strictObject({ userId })),
+  "invitation.revoked": defineEvent(z.strictObject({})),
 };

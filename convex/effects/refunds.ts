@@ -1,0 +1,155 @@
+/** Refunds at Stripe: begin → Stripe → finish, as for payments. That money went back is in Stripe's deliveries. */
+import { v, type Infer } from "convex/values";
+import { internal } from "../_generated/api.js";
+import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
+import { claimEffect, settleEffect } from "../access/outbox.ts";
+import { recordIncident } from "../access/securityLog.ts";
+import { stripeSettings } from "../access/stripeSettings.ts";
+import { payment } from "../domain/payment.ts";
+import {
+  decideRefundNotSubmitted,
+  decideRefundSubmitted,
+  decideRefundUnknown,
+} from "../domain/paymentOutcomes.ts";
+import { findRequest } from "../domain/paymentRefunds.ts";
+import { loadAggregate } from "../pipeline/ledger.ts";
+import { commitOutcome } from "../pipeline/outcome.ts";
+import { createRefund, findRefund } from "./stripe/refunds.ts";
+import {
+  afterCreating,
+  afterSearching,
+  REFUND_GIVEN_UP_MS,
+  refundStep,
+  type Verdict,
+} from "./stripe/steps.ts";
+import { attemptArgs, failureValidators, JOB, missingValidator } from "./stripe/vocabulary.ts";
+
+const taskValidator = v.object({
+  step: v.union(v.literal("create"), v.literal("find")),
+  attempt: v.number(),
+  idempotencyKey: v.string(),
+  account: v.union(v.string(), v.null()),
+  refund: v.object({
+    orgId: v.string(),
+    paymentId: v.string(),
+    refundId: v.string(),
+    paymentIntentId: v.string(),
+    amountMinor: v.number(),
+    reason: v.string(),
+  }),
+  createdAt: v.number(),
+});
+type Task = Infer<typeof taskValidator>;
+
+const refundResult = v.union(
+  v.object({ kind: v.literal("submitted"), providerRefundId: v.string() }),
+  missingValidator,
+  ...failureValidators,
+);
+
+const effectArgs = { orgId: v.string(), outboxId: v.string() };
+
+type Finishing = { orgId: string; outboxId: string; attempt: number; paymentId: string; refundId: string };
+
+/** Takes the attempt and says what it does; null when there is nothing to do, which is then settled. */
+export const begin = internalMutation({
+  args: effectArgs,
+  returns: v.union(v.null(), taskValidator),
+  handler: async (ctx, of): Promise<Task | null> => {
+    const effect = await claimEffect(ctx, of);
+    if (effect === null) return null;
+    const { orgId } = of;
+    const { attempt, idempotencyKey, createdAt, subject } = effect;
+    const [paymentId = "", refundId = ""] = subject.split(" ");
+    const { state } = await loadAggregate(ctx, orgId, `payment/${paymentId}`, payment);
+    if (state.kind === "none") throw new Error(`INV-09 an effect on no payment: ${paymentId}`);
+    const isSearch = effect.kind === "stripe.findRefund";
+    const step = refundStep(state, refundId, isSearch, { attempt, createdAt, now: Date.now() });
+    const request = findRequest(state, refundId);
+    const { account, paymentIntentId } = state;
+    if (step === "doubt") await fallIntoDoubt(ctx, { ...of, attempt, paymentId, refundId });
+    if (step === "settle") await settleEffect(ctx, { ...of, attempt }, { status: "done" });
+    if (step === "doubt" || step === "settle" || request === undefined || paymentIntentId === null)
+      return null;
+    const { amountMinor, reason } = request;
+    return {
+      ...{ step: step === "find" ? "find" : "create", attempt, idempotencyKey, account, createdAt },
+      refund: { orgId, paymentId, refundId, paymentIntentId, amountMinor, reason },
+    };
+  },
+});
+
+/** Nobody knows whether Stripe took the refund: from here on it is looked for, and never made again. */
+async function fallIntoDoubt(ctx: MutationCtx, of: Finishing): Promise<void> {
+  const { orgId, paymentId, refundId } = of;
+  if (!(await settleEffect(ctx, of, { status: "unknown", error: "OUTCOME_UNKNOWN" }))) return;
+  const place = { orgId, stream: `payment/${paymentId}`, aggregate: payment, job: JOB };
+  await commitOutcome(ctx, place, (state) => decideRefundUnknown(state, { refundId }));
+  await recordIncident(ctx, {
+    ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "OUTCOME_UNKNOWN" },
+    detail: `${paymentId} ${refundId}`,
+  });
+}
+
+async function finishVerdict(ctx: MutationCtx, of: Finishing, verdict: Verdict): Promise<void> {
+  if (verdict.kind === "doubt") {
+    await fallIntoDoubt(ctx, of);
+    return;
+  }
+  const settled = await settleEffect(ctx, of, verdict.outcome);
+  if (!settled || verdict.kind === "again") return;
+  const { orgId, paymentId, refundId } = of;
+  const place = { orgId, stream: `payment/${paymentId}`, aggregate: payment, job: JOB };
+  await commitOutcome(ctx, place, (state) =>
+    decideRefundNotSubmitted(state, { refundId, code: verdict.code }),
+  );
+}
+
+/** What came of submitting a refund, or of looking for it. */
+export const finish = internalMutation({
+  args: {
+    ...attemptArgs,
+    paymentId: v.string(),
+    refundId: v.string(),
+    step: v.union(v.literal("create"), v.literal("find")),
+    createdAt: v.number(),
+    result: refundResult,
+  },
+  returns: v.null(),
+  handler: async (ctx, { step, createdAt, result, ...of }) => {
+    const attempt = { attempt: of.attempt, createdAt, now: Date.now() };
+    if (result.kind === "submitted") {
+      const { orgId, paymentId, refundId } = of;
+      await settleEffect(ctx, of, { status: "done" });
+      const place = { orgId, stream: `payment/${paymentId}`, aggregate: payment, job: JOB };
+      const told = { refundId, providerRefundId: result.providerRefundId };
+      await commitOutcome(ctx, place, (state) => decideRefundSubmitted(state, told));
+    } else if (step === "find" || result.kind === "missing") {
+      await finishVerdict(ctx, of, afterSearching(result, attempt, REFUND_GIVEN_UP_MS));
+    } else await finishVerdict(ctx, of, afterCreating(result, attempt));
+    return null;
+  },
+});
+
+/** Runs one attempt of `stripe.createRefund` or `stripe.findRefund`. */
+export const run = internalAction({
+  args: effectArgs,
+  returns: v.null(),
+  handler: async (ctx, of): Promise<null> => {
+    const task = await ctx.runMutation(internal.effects.refunds.begin, of);
+    if (task === null) return null;
+    const { step, attempt, createdAt, refund } = task;
+    const settings = stripeSettings();
+    const call = step === "find" ? findRefund : createRefund;
+    const result =
+      settings === null
+        ? ({ kind: "failed", code: "payments_not_configured" } as const)
+        : await call(settings, refund, task);
+    await ctx.runMutation(internal.effects.refunds.finish, {
+      ...{ ...of, attempt, step, createdAt, result },
+      paymentId: refund.paymentId,
+      refundId: refund.refundId,
+    });
+    return null;
+  },
+});

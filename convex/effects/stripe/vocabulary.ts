@@ -1,0 +1,24 @@
+/** What the actions and the transactions before and after them say to each other. */
+import { v } from "convex/values";
+
+/** The actor and source of what these effects lead to. */
+export const JOB = "effects/stripe";
+
+/** Which attempt of which effect. */
+export const attemptArgs = { orgId: v.string(), outboxId: v.string(), attempt: v.number() };
+
+export const failureValidators = [
+  v.object({ kind: v.literal("failed"), code: v.string() }),
+  v.object({
+    kind: v.literal("retry"),
+    reason: v.union(
+      v.literal("RATE_LIMITED"),
+      v.literal("IN_FLIGHT"),
+      v.literal("UNREACHABLE"),
+      v.literal("UNAUTHORIZED"),
+    ),
+  }),
+  v.object({ kind: v.literal("unknown") }),
+] as const;
+
+export const missingValidator = v.object({ kind: v.literal("missing") });

@@ -1,0 +1,360 @@
+/**
+ * The ledger's own record of what providers delivered (INV-04). Signature and freshness are verified here, over the raw
+ * bytes and with secrets that no other code reads; what is recorded can be decided later without verifying again.
+ *
+ * received → applied (by `append`) | nothing | parked; parked → applied | nothing | parked | dismissed. A delivery that
+ * was applied, found to be nothing or dismissed stays so for ever.
+ */
+import { v, type Infer } from "convex/values";
+import { canonicalize } from "../../ledger/canonicalJson.ts";
+import type { Doc } from "./_generated/dataModel.js";
+import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { holderOf, learnFrom, placeOf } from "./places.ts";
+import type { ProviderFact } from "./providerFact.ts";
+import { IntegrityError } from "./row.ts";
+import { readDelivery, type Delivery, type DeliveryCheck } from "./stripeDelivery.ts";
+import { stripeEnvironment } from "./stripeEnvironment.ts";
+import { deliveryStatusValidator } from "./schema.ts";
+
+/** Most rows that one read returns. */
+const LIMIT_MAX = 100;
+
+const provider = v.literal("stripe");
+
+const signed = { header: v.string(), body: v.bytes() };
+
+const sourceValidator = v.object({
+  kind: v.literal("webhook"),
+  provider,
+  deliveryId: v.string(),
+  bodySha256: v.string(),
+  signedAt: v.number(),
+  account: v.optional(v.string()),
+});
+
+/** What is known of a recorded delivery, for lists and logs. */
+const recordValidator = v.object({
+  provider,
+  deliveryId: v.string(),
+  bodySha256: v.string(),
+  type: v.string(),
+  signedAt: v.number(),
+  receivedAt: v.number(),
+  status: deliveryStatusValidator,
+  reason: v.union(v.null(), v.string()),
+  /** The organisation that is concerned; null when none is known. */
+  orgId: v.union(v.null(), v.string()),
+});
+
+const placeValidator = v.object({ orgId: v.string(), stream: v.string() });
+
+/** `fact`: canonical JSON of a ProviderFact. */
+const undecidedValidator = v.object({
+  status: v.literal("received"),
+  record: recordValidator,
+  source: sourceValidator,
+  fact: v.string(),
+  place: placeValidator,
+});
+
+const settledValidator = v.object({
+  status: v.union(v.literal("parked"), v.literal("nothing")),
+  record: recordValidator,
+});
+
+function isFinal(status: Doc<"deliveries">["status"]): boolean {
+  return status === "applied" || status === "nothing" || status === "dismissed";
+}
+
+function checked({ header, body }: { header: string; body: ArrayBuffer }): DeliveryCheck {
+  const { secrets, toleranceSeconds, livemode } = stripeEnvironment();
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  return readDelivery(
+    { header, body: new Uint8Array(body) },
+    { secrets, toleranceSeconds, livemode, nowSeconds },
+  );
+}
+
+async function findRow(ctx: QueryCtx, deliveryId: string): Promise<Doc<"deliveries"> | null> {
+  return await ctx.db
+    .query("deliveries")
+    .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
+      q.eq("provider", "stripe").eq("deliveryId", deliveryId).eq("isConflict", false),
+    )
+    .unique();
+}
+
+async function findConflict(ctx: QueryCtx, deliveryId: string, bodySha256: string): Promise<boolean> {
+  const row = await ctx.db
+    .query("deliveries")
+    .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
+      q
+        .eq("provider", "stripe")
+        .eq("deliveryId", deliveryId)
+        .eq("isConflict", true)
+        .eq("bodySha256", bodySha256),
+    )
+    .unique();
+  return row !== null;
+}
+
+async function concernedOrg(ctx: QueryCtx, row: Doc<"deliveries">): Promise<string | null> {
+  if (row.orgId !== undefined) return row.orgId;
+  return row.account === undefined ? null : await holderOf(ctx, row.account);
+}
+
+function recordOf(row: Doc<"deliveries">, orgId: string | null): Infer<typeof recordValidator> {
+  const { deliveryId, bodySha256, type, signedAt, receivedAt, status, reason = null } = row;
+  return {
+    ...{ provider: "stripe" as const, deliveryId, bodySha256, type, signedAt, receivedAt, status },
+    reason,
+    orgId,
+  };
+}
+
+function sourceOf(row: Doc<"deliveries">): Infer<typeof sourceValidator> {
+  const { deliveryId, bodySha256, signedAt, account } = row;
+  const source = { kind: "webhook" as const, provider: "stripe" as const, deliveryId, bodySha256, signedAt };
+  return account === undefined ? source : { ...source, account };
+}
+
+async function insertRow(
+  ctx: MutationCtx,
+  delivery: Delivery,
+  state: Pick<Doc<"deliveries">, "isConflict" | "status"> & { reason?: string; orgId?: string },
+): Promise<Doc<"deliveries">> {
+  const { reading, ...told } = delivery;
+  const stated =
+    reading.kind === "fact" ? { fact: canonicalize(reading.fact), subjectId: reading.subjectId } : {};
+  const id = await ctx.db.insert("deliveries", {
+    ...{ provider: "stripe", ...told, ...stated, ...state },
+    receivedAt: Date.now(),
+    eventIds: [],
+  });
+  const row = await ctx.db.get("deliveries", id);
+  if (row === null) throw new Error("a row that was just written is gone");
+  return row;
+}
+
+type Evaluated =
+  Infer<typeof undecidedValidator> | { status: "parked"; reason: string; orgId: string | null };
+
+/** Where a recorded fact belongs as things stand, or why nowhere. */
+async function evaluate(ctx: QueryCtx, row: Doc<"deliveries">): Promise<Evaluated> {
+  const { fact: text, subjectId, account, reason = "MALFORMED" } = row;
+  if (text === undefined || subjectId === undefined) {
+    return { status: "parked", reason, orgId: await concernedOrg(ctx, row) };
+  }
+  const fact = JSON.parse(text) as ProviderFact;
+  const found = await placeOf(ctx, { account, fact, subjectId });
+  if (!found.ok) return { status: "parked", reason: found.reason, orgId: found.orgId };
+  const record = recordOf(row, found.place.orgId);
+  return { status: "received", record, source: sourceOf(row), fact: text, place: found.place };
+}
+
+/**
+ * Whether a body is a genuine and fresh delivery. Writes nothing, so that a flood of others costs no write. `header`
+ * is the Stripe-Signature header, `body` the raw bytes. Not verified here: that it was not received before.
+ */
+export const check = query({
+  args: signed,
+  returns: v.union(
+    v.object({ status: v.literal("genuine"), deliveryId: v.string(), bodySha256: v.string() }),
+    v.object({ status: v.literal("refused"), reason: v.string() }),
+  ),
+  handler: (_ctx, args) => {
+    const result = checked(args);
+    if (result.status === "refused") return Promise.resolve(result);
+    const { deliveryId, bodySha256 } = result.delivery;
+    return Promise.resolve({ status: "genuine" as const, deliveryId, bodySha256 });
+  },
+});
+
+async function receiveNew(
+  ctx: MutationCtx,
+  delivery: Delivery,
+): Promise<Infer<typeof undecidedValidator> | Infer<typeof settledValidator>> {
+  const { reading } = delivery;
+  if (reading.kind === "notListed") {
+    const state = { isConflict: false, status: "nothing", reason: "TYPE_NOT_LISTED" } as const;
+    const row = await insertRow(ctx, delivery, state);
+    return { status: "nothing", record: recordOf(row, await concernedOrg(ctx, row)) };
+  }
+  const parkedFor = reading.kind === "park" ? { reason: reading.reason } : {};
+  const row = await insertRow(ctx, delivery, { isConflict: false, status: "received", ...parkedFor });
+  const evaluated = await evaluate(ctx, row);
+  if (evaluated.status === "received") return evaluated;
+  return { status: "parked", record: await park(ctx, row, evaluated) };
+}
+
+async function park(
+  ctx: MutationCtx,
+  row: Doc<"deliveries">,
+  { reason, orgId }: { reason: string; orgId: string | null },
+): Promise<Infer<typeof recordValidator>> {
+  await ctx.db.patch("deliveries", row._id, { status: "parked", reason });
+  return recordOf({ ...row, status: "parked", reason }, orgId);
+}
+
+async function receiveConflict(
+  ctx: MutationCtx,
+  first: Doc<"deliveries">,
+  delivery: Delivery,
+): Promise<Infer<typeof settledValidator> | { status: "duplicate" }> {
+  if (await findConflict(ctx, delivery.deliveryId, delivery.bodySha256)) return { status: "duplicate" };
+  const orgId = await concernedOrg(ctx, first);
+  const state = { isConflict: true, status: "parked", reason: "SAME_ID_OTHER_BODY" } as const;
+  const row = await insertRow(ctx, delivery, { ...state, ...(orgId === null ? {} : { orgId }) });
+  return { status: "parked", record: recordOf(row, orgId) };
+}
+
+/**
+ * Verifies a delivery again and records it. `received`: what it says is to be decided now, in this transaction, which
+ * ends with an `append` that cites `source`, or with `settle`. `parked` and `nothing`: it is recorded as that.
+ * `duplicate`: it was recorded before. `refused`: nothing is written.
+ */
+export const receive = mutation({
+  args: signed,
+  returns: v.union(
+    v.object({ status: v.literal("refused"), reason: v.string() }),
+    v.object({ status: v.literal("duplicate") }),
+    settledValidator,
+    undecidedValidator,
+  ),
+  handler: async (ctx, args) => {
+    const result = checked(args);
+    if (result.status === "refused") return result;
+    const { delivery } = result;
+    const known = await findRow(ctx, delivery.deliveryId);
+    if (known === null) return await receiveNew(ctx, delivery);
+    if (known.bodySha256 === delivery.bodySha256) return { status: "duplicate" as const };
+    return await receiveConflict(ctx, known, delivery);
+  },
+});
+
+/**
+ * A parked delivery as it is to be decided now, from its record; null when there is none that waits. `parked` when its
+ * reason still stands without looking at the stream.
+ */
+export const reconsider = query({
+  args: { deliveryId: v.string() },
+  returns: v.union(v.null(), settledValidator, undecidedValidator),
+  handler: async (ctx, { deliveryId }) => {
+    const row = await findRow(ctx, deliveryId);
+    if (row?.status !== "parked") return null;
+    const evaluated = await evaluate(ctx, row);
+    if (evaluated.status === "received") return evaluated;
+    const { reason, orgId } = evaluated;
+    return { status: "parked" as const, record: recordOf({ ...row, reason }, orgId) };
+  },
+});
+
+/**
+ * Ends a delivery without an event: `nothing` to record, or `parked` with a reason until more is known. Throws
+ * IntegrityError for one that is unknown or final.
+ */
+export const settle = mutation({
+  args: {
+    deliveryId: v.string(),
+    outcome: v.union(
+      v.object({ status: v.literal("nothing") }),
+      v.object({ status: v.literal("parked"), reason: v.string() }),
+    ),
+  },
+  returns: recordValidator,
+  handler: async (ctx, { deliveryId, outcome }) => {
+    const row = await findRow(ctx, deliveryId);
+    if (row === null || isFinal(row.status)) {
+      throw new IntegrityError("INV-04", row?.orgId ?? "", 0, "no delivery that waits for its outcome");
+    }
+    const evaluated = await evaluate(ctx, row);
+    const orgId = evaluated.status === "received" ? evaluated.place.orgId : evaluated.orgId;
+    if (outcome.status === "parked") return await park(ctx, row, { reason: outcome.reason, orgId });
+    if (evaluated.status !== "received") {
+      throw new IntegrityError("INV-04", orgId ?? "", 0, "a delivery that belongs nowhere is not nothing");
+    }
+    const { place } = evaluated;
+    const { _id, _creationTime, reason: _reason, ...kept } = row;
+    await ctx.db.replace("deliveries", _id, { ...kept, ...place, status: "nothing" });
+    await learnFrom(ctx, JSON.parse(evaluated.fact) as ProviderFact, { ...place, account: row.account });
+    return recordOf({ ...row, status: "nothing" }, orgId);
+  },
+});
+
+/** Ends every parked delivery of an id for good, conflicts included, and returns them as they are then. */
+export const dismiss = mutation({
+  args: { deliveryId: v.string() },
+  returns: v.array(recordValidator),
+  handler: async (ctx, { deliveryId }) => {
+    const rows = await ctx.db
+      .query("deliveries")
+      .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
+        q.eq("provider", "stripe").eq("deliveryId", deliveryId),
+      )
+      .take(LIMIT_MAX);
+    const dismissed: Infer<typeof recordValidator>[] = [];
+    for (const row of rows.filter(({ status }) => status === "parked")) {
+      await ctx.db.patch("deliveries", row._id, { status: "dismissed" });
+      dismissed.push(recordOf({ ...row, status: "dismissed" }, await concernedOrg(ctx, row)));
+    }
+    return dismissed;
+  },
+});
+
+/**
+ * Ids of up to `limit` (at most 100) parked deliveries about one object of the provider, oldest first, after a time of
+ * creation; and where the next page begins, null after the last.
+ */
+export const waiting = query({
+  args: { subjectId: v.string(), after: v.number(), limit: v.number() },
+  returns: v.object({ deliveryIds: v.array(v.string()), next: v.union(v.null(), v.number()) }),
+  handler: async (ctx, { subjectId, after, limit }) => {
+    const size = Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX);
+    const rows = await ctx.db
+      .query("deliveries")
+      .withIndex("by_status_and_subjectId", (q) =>
+        q.eq("status", "parked").eq("subjectId", subjectId).gt("_creationTime", after),
+      )
+      .take(size + 1);
+    const page = rows.slice(0, size);
+    const last = page.at(-1);
+    return {
+      deliveryIds: page.filter(({ isConflict }) => !isConflict).map(({ deliveryId }) => deliveryId),
+      next: rows.length > size && last !== undefined ? last._creationTime : null,
+    };
+  },
+});
+
+/** The provider's objects that are mapped to a stream; at most a hundred, and a payment has two. */
+export const objectsOf = query({
+  args: { orgId: v.string(), stream: v.string() },
+  returns: v.array(v.string()),
+  handler: async (ctx, { orgId, stream }) => {
+    const rows = await ctx.db
+      .query("providerObjects")
+      .withIndex("by_orgId_and_stream", (q) => q.eq("orgId", orgId).eq("stream", stream))
+      .take(LIMIT_MAX);
+    return rows.map(({ objectId }) => objectId);
+  },
+});
+
+/** Parked deliveries over all organisations, newest first, at most 100: the operator's list. */
+export const parked = query({
+  args: { limit: v.number() },
+  returns: v.array(recordValidator),
+  handler: async (ctx, { limit }) => {
+    const rows = await ctx.db
+      .query("deliveries")
+      .withIndex("by_status_and_receivedAt", (q) => q.eq("status", "parked"))
+      .order("desc")
+      .take(Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX));
+    return await Promise.all(rows.map(async (row) => recordOf(row, await concernedOrg(ctx, row))));
+  },
+});
+
+/** The organisation that an account is linked to; null when to none. */
+export const accountHolder = query({
+  args: { account: v.string() },
+  returns: v.union(v.null(), v.string()),
+  handler: async (ctx, { account }) => await holderOf(ctx, account),
+});
