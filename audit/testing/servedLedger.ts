@@ -14,6 +14,8 @@ export interface Served {
   readonly entries: readonly LedgerEntry[];
   /** Replaces the answer to one path. A redirect leads to where the true answer is. */
   readonly answers?: Readonly<Record<string, { readonly status: number; readonly body: string }>>;
+  /** The digests of each read model's rows by key, as a server has them. */
+  readonly models?: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Says that there is more and never moves on. */
   readonly isEndless?: boolean;
 }
@@ -31,7 +33,25 @@ export interface ServedLedger {
 interface Query {
   readonly path: string;
   readonly format: string;
-  readonly args: readonly [{ readonly afterSeq?: number; readonly limit?: number }];
+  readonly args: readonly [
+    {
+      readonly afterSeq?: number;
+      readonly limit?: number;
+      readonly table?: string;
+      readonly paginationOpts?: { readonly cursor: string | null };
+    },
+  ];
+}
+
+/** Small, so that a few rows are several pages. */
+const DIGESTS_PAGE = 2;
+
+function digests(served: Served, { table = "", paginationOpts }: Query["args"][0]): object {
+  const rows = [...(served.models?.get(table) ?? [])];
+  const from = Number(paginationOpts?.cursor ?? 0);
+  const page = rows.slice(from, from + DIGESTS_PAGE).map(([key, digest]) => ({ key, digest }));
+  const next = from + page.length;
+  return { seq: served.head.seq, page, isDone: next >= rows.length, continueCursor: String(next) };
 }
 
 async function readBody(request: IncomingMessage): Promise<Query> {
@@ -45,6 +65,11 @@ function page(served: Served, { afterSeq = 0, limit = 50 }: Query["args"][0]): o
   if (served.isEndless === true) return { entries, nextAfterSeq: afterSeq, isDone: false };
   const nextAfterSeq = afterSeq + entries.length;
   return { entries, nextAfterSeq, isDone: nextAfterSeq >= served.entries.length };
+}
+
+function valueOf(served: Served, { path, args }: Query): object {
+  if (path === "projections/ledger:head") return served.head;
+  return path === "projections/ledger:rowDigests" ? digests(served, args[0]) : page(served, args[0]);
 }
 
 function answer(
@@ -66,7 +91,7 @@ function answer(
     const begun = { status: "committed", replayed: false, result: { headHash: hash }, receipt };
     return { status: 200, body: JSON.stringify({ status: "success", value: begun, logLines: [] }) };
   }
-  const value = query.path === "projections/ledger:head" ? served.head : page(served, query.args[0]);
+  const value = valueOf(served, query);
   return { status: 200, body: JSON.stringify({ status: "success", value, logLines: [] }) };
 }
 
