@@ -11,6 +11,7 @@ import { headOption, liveLedger, timeOption, withKeys, withServer, workersOption
 import type { OutputOptions, ServerOptions } from "./options.ts";
 import { createProgress } from "./progress.ts";
 import { addReceiptCommands } from "./receiptCommands.ts";
+import { replayCommand } from "./replayCommand.ts";
 import { addReportCommand } from "./reportCommand.ts";
 import { formatJson, formatTable, printable } from "./verdictText.ts";
 import { touched } from "./touched.ts";
@@ -168,6 +169,7 @@ function createProgram(setExitCode: SetExitCode): Command {
     .action(async (options: TouchedOptions) => {
       setExitCode(await listTouched(options));
     });
+  program.addCommand(replayCommand(liveLedger, setExitCode).copyInheritedSettings(program));
   return program;
 }
 

@@ -25,6 +25,13 @@ const pageAnswer = z.object({
   isDone: z.boolean(),
 });
 
+const digestsAnswer = z.object({
+  seq: z.int().min(0),
+  page: z.array(z.object({ key: z.string(), digest: z.string().regex(HASH_PATTERN) })),
+  isDone: z.boolean(),
+  continueCursor: z.string(),
+});
+
 const beginAnswer = z.discriminatedUnion("status", [
   z.object({
     status: z.literal("committed"),
@@ -45,6 +52,14 @@ const envelope = z.discriminatedUnion("status", [
 
 export type LiveHead = z.infer<typeof headAnswer>;
 export type LivePage = z.infer<typeof pageAnswer>;
+
+export type LiveDigests = z.infer<typeof digestsAnswer>;
+
+/** A server as the command line names it. */
+export interface ServerOptions {
+  readonly url?: string;
+  readonly token?: string;
+}
 
 export interface LiveLedger {
   readonly url: string;
@@ -140,10 +155,10 @@ export async function beginExport(ledger: LiveLedger): Promise<LiveHead | { read
   return { orgId, seq: firstSeq - 1, hash: begun.result.headHash };
 }
 
-/** The entries after a sequence up to a head, page by page; fewer when the server has no more. */
+/** The entries after a sequence up to a head's, page by page; fewer when the server has no more. */
 export async function* readPages(
   ledger: LiveLedger,
-  head: LiveHead,
+  head: Pick<LiveHead, "seq">,
   after = 0,
 ): AsyncGenerator<LivePage["entries"], void> {
   let afterSeq = after;
@@ -154,4 +169,17 @@ export async function* readPages(
     if (page.isDone || page.nextAfterSeq <= afterSeq) return;
     afterSeq = page.nextAfterSeq;
   }
+}
+
+/**
+ * A page of the digests of a read model's live rows, in the order of their keys, and the head that it was read at.
+ * `cursor` is where the page before ended; null for the first.
+ */
+export async function readRowDigests(
+  ledger: LiveLedger,
+  table: string,
+  cursor: string | null,
+): Promise<LiveDigests> {
+  const args = { table, paginationOpts: { numItems: PAGE_EVENTS_MAX, cursor } };
+  return await call(ledger, "query", "projections/ledger:rowDigests", args, digestsAnswer);
 }

@@ -1,8 +1,6 @@
 /** What a ledger says was done by somebody or in a time: the reading of an incident, from verified events only. */
-import { createReadStream } from "node:fs";
-import { LineCutter, parseEntry } from "../ledger/bundle.ts";
-import { parseEvent } from "../ledger/event.ts";
 import type { EventEnvelope } from "../ledger/event.ts";
+import { verifiedEvents } from "./verifiedEvents.ts";
 
 export interface TouchedFilter {
   /** An actor's id. */
@@ -40,15 +38,7 @@ export async function* touched(
   count: number,
   filter: TouchedFilter,
 ): AsyncGenerator<TouchedLine, void> {
-  const cutter = new LineCutter();
-  const chunks: AsyncIterable<Buffer> = createReadStream(file);
-  for await (const chunk of chunks) {
-    for (const line of cutter.push(chunk)) {
-      const entry = line.kind === "line" ? parseEntry(line.text) : undefined;
-      if (entry?.ok !== true) continue;
-      const parsed = parseEvent(JSON.parse(entry.entry.text));
-      if (!parsed.ok || parsed.event.seq > count) return;
-      if (isWanted(parsed.event, filter)) yield lineOf(parsed.event);
-    }
+  for await (const event of verifiedEvents(file, count)) {
+    if (isWanted(event, filter)) yield lineOf(event);
   }
 }

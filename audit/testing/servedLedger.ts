@@ -18,6 +18,8 @@ export interface Served {
   readonly checkpoints?: readonly { readonly size: number; readonly at: number; readonly note: string }[];
   readonly anchorOf?: (size: number) => object | null;
   readonly receipts?: (seq: number) => { readonly receipt: string; readonly anchoredReceipt: string | null };
+  /** The digests of each read model's rows by key, as a server has them. */
+  readonly models?: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Says that there is more and never moves on. */
   readonly isEndless?: boolean;
 }
@@ -42,8 +44,21 @@ interface Query {
       readonly afterSize?: number;
       readonly size?: number;
       readonly seq?: number;
+      readonly table?: string;
+      readonly paginationOpts?: { readonly cursor: string | null };
     },
   ];
+}
+
+/** Small, so that a few rows are several pages. */
+const DIGESTS_PAGE = 2;
+
+function digests(served: Served, { table = "", paginationOpts }: Query["args"][0]): object {
+  const rows = [...(served.models?.get(table) ?? [])];
+  const from = Number(paginationOpts?.cursor ?? 0);
+  const page = rows.slice(from, from + DIGESTS_PAGE).map(([key, digest]) => ({ key, digest }));
+  const next = from + page.length;
+  return { seq: served.head.seq, page, isDone: next >= rows.length, continueCursor: String(next) };
 }
 
 async function readBody(request: IncomingMessage): Promise<Query> {
@@ -79,6 +94,8 @@ function valueOf(served: Served, { path, args: [args] }: Query): object {
     }
     case "projections/ledger:inclusionProof":
       return served.receipts?.(args.seq ?? 0) ?? NOT_FOUND;
+    case "projections/ledger:rowDigests":
+      return digests(served, args);
     default:
       return page(served, args);
   }
