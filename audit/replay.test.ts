@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { EventEnvelope } from "../ledger/event.ts";
 import { sha256Noble } from "../ledger/hash.ts";
-import { chainEvents, reseal, SAMPLE_ORG_ID, sampleId } from "../ledger/testing/sampleLedger.ts";
+import { chainEvents, SAMPLE_ORG_ID, sampleId } from "../ledger/testing/sampleLedger.ts";
 import type { Draft } from "../ledger/testing/sampleLedger.ts";
 import { bundleOf } from "../ledger/testing/tampering.ts";
 import type { LedgerEntry } from "../ledger/verify.ts";
@@ -255,11 +255,8 @@ test("a projection with a fault is named by the rows that it makes", async () =>
 
 test("a server whose ledger is another, or ends before the export, is told apart", async () => {
   const entries = entriesOf(drafts());
-  const events = entries.map(({ text }) => JSON.parse(text) as EventEnvelope);
-  const other = reseal(
-    events.map((event, at) => (at === 11 ? { ...event, correlationId: "other" } : event)),
-    sha256Noble,
-  );
+  const forged = drafts().map((draft, at) => (at === 11 ? { ...draft, causedBack: 1 } : draft));
+  const other = entriesOf(forged);
   const rewritten = await compare(entries, 13, {
     head: { orgId: SAMPLE_ORG_ID, seq: 13, hash: other.at(-1)?.hash ?? "" },
     entries: other,
