@@ -25,6 +25,8 @@ const never = (name, from, to, comment) => ({
 
 const LEDGER = "^ledger/";
 const CATALOGUE = "^convex/events/catalogue/";
+/** What a signed delivery says: types and words only. */
+const PROVIDER_FACT = "^convex/events/providerFact\\.ts$";
 const DIRECTORY = "^convex/access/directory\\.ts$";
 
 module.exports = {
@@ -47,7 +49,7 @@ module.exports = {
     only(
       "domain-is-pure",
       "^convex/domain/",
-      ["^convex/domain/", CATALOGUE, LEDGER],
+      ["^convex/domain/", CATALOGUE, PROVIDER_FACT, LEDGER],
       "deciders see no database, clock or network",
     ),
     only(

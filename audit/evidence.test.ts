@@ -233,7 +233,8 @@ describe("payments against the provider", () => {
   }
 
   test("each fact agrees or differs, and what only the provider has is found", async () => {
-    const { stripe, url, close } = await startTestSimulator();
+    const simulator = await startTestSimulator();
+    const { stripe, url } = simulator;
     try {
       const pay = async () =>
         await stripe.paymentIntents.create({
@@ -277,7 +278,7 @@ describe("payments against the provider", () => {
       expect(refused.code).toBe(2);
       expect(refused.stderr).toContain("not a restricted key");
     } finally {
-      await close();
+      await simulator.close();
     }
   });
 });
