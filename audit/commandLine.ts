@@ -9,6 +9,7 @@ import { exportLedger } from "./exportLedger.ts";
 import { EXIT_DAMAGED, EXIT_INTACT, EXIT_NOT_RUN } from "./exitCodes.ts";
 import { headOption, liveLedger, timeOption, withKeys, withServer, workersOption } from "./options.ts";
 import type { OutputOptions, ServerOptions } from "./options.ts";
+import { addPaymentsCommand } from "./paymentsCommand.ts";
 import { createProgress } from "./progress.ts";
 import { addReceiptCommands } from "./receiptCommands.ts";
 import { replayCommand } from "./replayCommand.ts";
@@ -158,6 +159,7 @@ function createProgram(setExitCode: SetExitCode): Command {
   addExport(program, setExitCode);
   addReceiptCommands(program, setExitCode);
   addReportCommand(program, setExitCode);
+  addPaymentsCommand(program, setExitCode);
   program
     .command("touched")
     .description("list what an exported ledger says was done, by whom and when, after verifying it")

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { EventEnvelope } from "../ledger/event.ts";
 import { sha256Noble } from "../ledger/hash.ts";
 import { chainEvents, SAMPLE_ORG_ID, sampleId } from "../ledger/testing/sampleLedger.ts";
 import type { Draft } from "../ledger/testing/sampleLedger.ts";

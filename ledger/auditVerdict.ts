@@ -5,6 +5,7 @@ import type { BundleEvidence } from "./evidenceLines.ts";
 import { judgeEvidence } from "./judgeEvidence.ts";
 import type { AgreeingCheckpoint, EvidenceDamageKind, EvidenceVerdict } from "./judgeEvidence.ts";
 import { describeQuorum } from "./logPolicy.ts";
+import type { LogPolicy } from "./logPolicy.ts";
 import { genesisHash } from "./hash.ts";
 import type { TreeRoots } from "./treeRoots.ts";
 import type { Trust } from "./trust.ts";
@@ -96,25 +97,45 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function describe(
-  { count }: Verdict,
-  { checkpoints, signedTo, provenTo, damage }: EvidenceVerdict,
-  { policy, since }: Trust,
-): Pick<AuditVerdict, "proven" | "notProven"> {
+type Words = Pick<AuditVerdict, "proven" | "notProven">;
+
+function describe(chain: Verdict, evidence: EvidenceVerdict, trust: Trust): Words {
+  const { since, policy } = trust;
+  const { damage } = evidence;
+  const sound = damage === undefined ? chain.count : Math.min(chain.count, Math.max(0, damage.seq - 1));
   const proven: string[] = [];
-  const notProven: string[] = [];
-  const sound = damage === undefined ? count : Math.min(count, Math.max(0, damage.seq - 1));
   if (since !== undefined && damage === undefined) {
     const { size } = since.checkpoint;
-    proven.push(`${capital(span(1, size))} are those that you trusted before; ${count - size} are new.`);
+    proven.push(
+      `${capital(span(1, size))} are those that you trusted before; ${chain.count - size} are new.`,
+    );
   }
-  if (policy === undefined) {
-    notProven.push("Nothing says that this is the ledger that others saw: no key was pinned (--key).");
-    const own = checkpoints.filter(({ read }) => read !== since).length;
-    if (own > 0)
-      notProven.push(`Who signed its ${own} checkpoints was not looked at; they agree with its events.`);
-    return { proven, notProven };
+  const words =
+    policy === undefined
+      ? describeUnpinned(evidence, since)
+      : [describeSigned(evidence, policy), describeLimits(evidence, policy, sound)].reduce(join);
+  return join({ proven, notProven: [] }, words);
+}
+
+function join(left: Words, right: Words): Words {
+  return {
+    proven: [...left.proven, ...right.proven],
+    notProven: [...left.notProven, ...right.notProven],
+  };
+}
+
+function describeUnpinned({ checkpoints }: EvidenceVerdict, since: Trust["since"]): Words {
+  const notProven = ["Nothing says that this is the ledger that others saw: no key was pinned (--key)."];
+  const own = checkpoints.filter(({ read }) => read !== since).length;
+  if (own > 0) {
+    notProven.push(`Who signed its ${own} checkpoints was not looked at; they agree with its events.`);
   }
+  return { proven: [], notProven };
+}
+
+function describeSigned({ checkpoints, signedTo, provenTo }: EvidenceVerdict, policy: LogPolicy): Words {
+  const proven: string[] = [];
+  const notProven: string[] = [];
   const best = checkpoints.findLast(({ size }) => size === provenTo);
   if (provenTo > 0 && best !== undefined) proven.push(vouchedFor(best, policy.witnesses.length));
   const signed = checkpoints.findLast(({ size }) => size === signedTo);
@@ -124,16 +145,24 @@ function describe(
       `That a quorum saw ${span(provenTo + 1, signedTo)}: ${describeQuorum(policy.quorum)} did not cosign them.`,
     );
   }
+  return { proven, notProven };
+}
+
+function describeLimits({ signedTo }: EvidenceVerdict, { quorum }: LogPolicy, sound: number): Words {
+  const proven: string[] = [];
+  if (signedTo === 0) {
+    const notProven = [
+      "No checkpoint is signed by a pinned key: nothing says that this is the ledger that others saw.",
+    ];
+    return { proven, notProven };
+  }
+  const notProven: string[] = [];
   const newer = sound - signedTo;
-  if (newer > 0 && signedTo > 0) {
+  if (newer > 0) {
     const what = newer === 1 ? "The last event is" : `The last ${newer} events are`;
     notProven.push(`${what} newer than any checkpoint that a pinned key signed.`);
-  } else if (signedTo === 0) {
-    notProven.push(
-      "No checkpoint is signed by a pinned key: nothing says that this is the ledger that others saw.",
-    );
   }
-  if (signedTo > 0 && policy.quorum.kind === "none") {
+  if (quorum.kind === "none") {
     notProven.push("Whether everybody was shown this ledger: no witness was asked for (--witness-policy).");
   }
   return { proven, notProven };

@@ -76,30 +76,26 @@ function page(served: Served, { afterSeq = 0, limit = 50 }: Query["args"][0]): o
 
 const NOT_FOUND = { refused: "NOT_FOUND" };
 
-/** What a query answers, by its path. */
-function valueOf(served: Served, { path, args: [args] }: Query): object {
-  const checkpoints = served.checkpoints ?? [];
-  switch (path) {
-    case "projections/ledger:head":
-      return served.head;
-    case "projections/ledger:checkpoints": {
-      const after = checkpoints.filter(({ size }) => size > (args.afterSize ?? 0)).slice(0, args.limit);
-      const isDone = after.length < (args.limit ?? 0);
-      return { checkpoints: after, nextAfterSize: after.at(-1)?.size ?? 0, isDone };
-    }
-    case "projections/ledger:checkpoint": {
-      const checkpoint = checkpoints.find(({ size }) => size === args.size);
-      const anchor = served.anchorOf?.(args.size ?? 0) ?? null;
-      return checkpoint === undefined ? NOT_FOUND : { checkpoint, anchor };
-    }
-    case "projections/ledger:inclusionProof":
-      return served.receipts?.(args.seq ?? 0) ?? NOT_FOUND;
-    case "projections/ledger:rowDigests":
-      return digests(served, args);
-    default:
-      return page(served, args);
-  }
+type Args = Query["args"][0];
+
+function checkpointPage({ checkpoints = [] }: Served, { afterSize = 0, limit = PAGE_MAX }: Args): object {
+  const after = checkpoints.filter(({ size }) => size > afterSize).slice(0, limit);
+  return { checkpoints: after, nextAfterSize: after.at(-1)?.size ?? 0, isDone: after.length < limit };
 }
+
+function oneCheckpoint({ checkpoints = [], anchorOf }: Served, { size = 0 }: Args): object {
+  const checkpoint = checkpoints.find((known) => known.size === size);
+  return checkpoint === undefined ? NOT_FOUND : { checkpoint, anchor: anchorOf?.(size) ?? null };
+}
+
+/** What a query answers, by its path. */
+const QUERIES: Readonly<Record<string, (served: Served, args: Args) => object>> = {
+  "projections/ledger:head": ({ head }) => head,
+  "projections/ledger:checkpoints": checkpointPage,
+  "projections/ledger:checkpoint": oneCheckpoint,
+  "projections/ledger:inclusionProof": ({ receipts }, { seq = 0 }) => receipts?.(seq) ?? NOT_FOUND,
+  "projections/ledger:rowDigests": digests,
+};
 
 function answer(
   served: Served,
@@ -120,7 +116,7 @@ function answer(
     const begun = { status: "committed", replayed: false, result: { headHash: hash }, receipt };
     return { status: 200, body: JSON.stringify({ status: "success", value: begun, logLines: [] }) };
   }
-  const value = valueOf(served, query);
+  const value = (QUERIES[query.path] ?? page)(served, query.args[0]);
   return { status: 200, body: JSON.stringify({ status: "success", value, logLines: [] }) };
 }
 

@@ -7,7 +7,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "../support/hostBackend.ts";
 import { run, type Ended } from "../support/hostProcess.ts";
-import { codeOf, defineService, foundOrganization, join, key, requestBooking } from "../support/scene.ts";
+import {
+  codeOf,
+  committed,
+  defineService,
+  foundOrganization,
+  join,
+  key,
+  requestBooking,
+} from "../support/scene.ts";
 
 let backend: HostBackend;
 let folder: string;
@@ -58,7 +66,8 @@ test("an exported file verifies offline, against the head that was kept elsewher
   const { orgId, subject, seq, hash } = await organization();
   const token = await backend.host.token(subject, orgId);
   const file = path.join(folder, "ledger.ndjson");
-  const exported = await audit("export", "--url", backend.host.url, "--token", token, "--out", file);
+  const server = ["--url", backend.host.url, "--token", token];
+  const exported = await audit("export", "--plain", ...server, "--out", file);
   expect(exported.exit).toBe(0);
   expect((await audit("verify", "--bundle", file, "--expect-head", hash)).exit).toBe(0);
 
@@ -77,6 +86,39 @@ test("an exported file verifies offline, against the head that was kept elsewher
   const shorter = await audit("verify", "--bundle", cut, "--json");
   expect(shorter.exit).toBe(1);
   expect(JSON.parse(shorter.stdout)).toMatchObject({ firstBadSeq: seq - 1, kind: "truncated" });
+});
+
+test("P11 a bundle, its receipt and its report hold against the deployment's key; a damaged one does not", async () => {
+  const { orgId, owner } = await foundOrganization(backend);
+  await requestBooking(owner.client, await defineService(owner.client), 1);
+  const made = committed(await owner.client.mutation(api.commands.ledger.requestCheckpoint, {}));
+  const server = ["--url", backend.host.url, "--token", await backend.host.token(owner.subject, orgId)];
+  const published = await (await fetch(`${backend.host.siteUrl}/log/keys`)).text();
+  const pinned = ["--key", published.split("\n")[0] ?? ""];
+  const file = (name: string) => path.join(folder, name);
+  expect((await audit("export", ...server, ...pinned, "--out", file("a.bundle"))).exit).toBe(0);
+  const kept = ["--save-checkpoint", file("kept")];
+  const verified = await audit("verify", "--json", "--bundle", file("a.bundle"), ...pinned, ...kept);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ result: "intact", orgId, signedTo: made.result.size });
+  const receipt = ["--seq", "1", "--out", file("1.tlog-proof"), ...server, ...pinned];
+  expect((await audit("get-receipt", ...receipt)).exit).toBe(0);
+  expect((await audit("receipt", file("1.tlog-proof"), ...pinned)).exit).toBe(0);
+  const report = [
+    "--bundle",
+    file("a.bundle"),
+    "--since",
+    file("kept"),
+    "--out",
+    file("report.html"),
+    ...pinned,
+  ];
+  expect((await audit("report", ...report)).exit).toBe(0);
+
+  const text = readFileSync(file("a.bundle"), "utf8");
+  writeFileSync(file("b.bundle"), text.replace('"role":"owner"', '"role":"staff"'));
+  const damaged = await audit("verify", "--json", "--bundle", file("b.bundle"), ...pinned);
+  expect(damaged.exit).toBe(1);
+  expect(JSON.parse(damaged.stdout)).toMatchObject({ firstBadSeq: 1, kind: "altered" });
 });
 
 test("whoever edits the database is found out by the auditor, and the corridor stops there", async () => {
