@@ -58,7 +58,6 @@ module.exports = {
       ["^convex/access/", CATALOGUE, LEDGER],
       "authorisation facts come from its own tables",
     ),
-    only("vault-is-a-leaf", "^convex/vault/", ["^convex/vault/", LEDGER], "sealing knows no table"),
     only(
       "events-know-only-the-format",
       "^convex/events/",
