@@ -45,6 +45,24 @@ const RAW_DATABASE = {
   message: "Use the tenant-scoped database.",
 };
 
+/** What signs for money is read by the ledger component alone. */
+const SIGNING_SECRET = [
+  "Identifier[name='DAYBOOK_STRIPE_WEBHOOK_SECRETS']",
+  "Literal[value=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
+  "TemplateElement[value.raw=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
+  "ImportSpecifier[imported.name='env']",
+].join(", ");
+const RAW_SECRET = {
+  selector: SIGNING_SECRET,
+  message: "Only convex/events/stripeEnvironment.ts reads the secrets that sign deliveries.",
+};
+/** The reader itself, and the two configurations that hand the secret to it. */
+const SECRET_FILES = [
+  "convex/events/stripeEnvironment.ts",
+  "convex/events/convex.config.ts",
+  "convex/convex.config.ts",
+];
+
 const IMPURE = [
   "MemberExpression[object.name='Date'][property.name='now']",
   "MemberExpression[object.name='Math'][property.name='random']",
@@ -126,8 +144,8 @@ export default tseslint.config(
   },
   {
     files: ["convex/**/*.ts"],
-    ignores: ["convex/access/principal.ts", "convex/**/*.test.ts"],
-    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY] },
+    ignores: ["convex/access/principal.ts", ...SECRET_FILES, "convex/**/*.test.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_SECRET] },
   },
   {
     files: ["convex/**/*.ts"],
@@ -144,7 +162,15 @@ export default tseslint.config(
       "convex/workers/orphans.ts",
       "convex/**/*.test.ts",
     ],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE, RAW_SECRET] },
+  },
+  {
+    files: SECRET_FILES,
     rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE] },
+  },
+  {
+    files: ["convex/access/principal.ts"],
+    rules: { "no-restricted-syntax": ["error", RAW_DATABASE, RAW_SECRET] },
   },
   // The one place where the functions read their environment, and the one file that Convex reads before any.
   {
@@ -160,6 +186,7 @@ export default tseslint.config(
         "error",
         RAW_IDENTITY,
         RAW_DATABASE,
+        RAW_SECRET,
         { selector: IMPURE, message: "Pure code takes time, randomness and IO as arguments." },
       ],
     },

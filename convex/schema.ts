@@ -306,7 +306,7 @@ export default defineSchema({
       "startsAt",
     ]),
 
-  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/paymentAlerts and projections/payments. */
+  /** One row per payment, as domain/payment folds it. Read by commands/payments (what a booking's parts stand at), pipeline/overpayment and projections/payments. */
   payments: defineTable({
     orgId: v.string(),
     paymentId: v.string(),

@@ -146,11 +146,14 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "commands/organizations:freeze": keyed({ reason: oneOf(...FREEZE_REASONS) }, { expectedVersion }),
   "commands/organizations:unfreeze": keyed({}, { expectedVersion }),
   "commands/organizations:close": keyed({ reason: oneOf(...CLOSE_REASONS) }, { expectedVersion }),
-  "commands/services:define": keyed({
-    name: isName,
-    durationMinutes: integerBetween(1, 1440),
-    priceMinor: integerBetween(0, 1_000_000_000_000),
-  }),
+  "commands/services:define": keyed(
+    {
+      name: isName,
+      durationMinutes: integerBetween(1, 1440),
+      priceMinor: integerBetween(0, 1_000_000_000_000),
+    },
+    { depositMinor: integerBetween(1, 1_000_000_000_000) },
+  ),
   "commands/services:retire": keyed({ serviceId: idOf("svc") }, { expectedVersion }),
   "commands/bookings:request": keyed(
     { serviceId: idOf("svc"), startsAt: isTimeMs },

@@ -142,6 +142,7 @@ export const ARGUMENTS: Readonly<Record<string, Build>> = {
     name: pickName(pick),
     durationMinutes: pick([1, 30, 30, 60, 60, 1440]),
     priceMinor: pick([0, 1, 5000, 1_000_000_000_000]),
+    ...(pick([true, false, false]) ? { depositMinor: pick([1, 1, 4999, 5000]) } : {}),
   }),
   "commands/services:retire": (scene, organization) => ({ serviceId: pickService(scene, organization) }),
   "commands/bookings:request": (scene, organization, _name, subject) => ({

@@ -40,6 +40,7 @@ export type ServiceRow = Provenance & {
   durationMinutes: number;
   priceMinor: number;
   currency: string;
+  depositMinor?: number;
   status: "active" | "retired";
 };
 export type BookingStatus = "requested" | "confirmed" | "in_progress" | "completed" | "cancelled" | "no_show";
@@ -53,6 +54,7 @@ export type BookingRow = Provenance & {
   assigneeId: string | null;
   priceMinor: number;
   currency: string;
+  depositMinor?: number;
 };
 /** No client reads these; the model needs them to know which tokens still work. */
 export type InvitationRow = Provenance & {

@@ -25,7 +25,7 @@ function maySee(permission: Permission, row: BookingRow, userId: string): boolea
 
 function visibleBooking(permission: Permission, row: BookingRow): object {
   if (permission !== "assigned, no price") return row;
-  const { priceMinor: _, currency: __, ...rest } = row;
+  const { priceMinor: _, currency: __, depositMinor: ___, ...rest } = row;
   return rest;
 }
 

@@ -147,10 +147,11 @@ const request: Rule = {
     const serviceId = text(args, "serviceId");
     const service = view.services.get(serviceId);
     if (service === undefined) throw new Error("the model committed a booking of no service");
-    const { priceMinor, currency } = service;
+    const { priceMinor, currency, depositMinor } = service;
     const slot = slotFrom(args, service.durationMinutes * MINUTE_MS);
     const assigned = args["assigneeId"] === undefined ? {} : { assigneeId: args["assigneeId"] };
-    const data = { serviceId, ...slot, priceMinor, currency, ...assigned };
+    const deposit = depositMinor === undefined ? {} : { depositMinor };
+    const data = { serviceId, ...slot, priceMinor, currency, ...deposit, ...assigned };
     return [{ stream: `booking/${result["bookingId"] ?? ""}`, type: "booking.requested", data }];
   },
 };
@@ -171,11 +172,17 @@ const invite: Rule = {
 
 const defineService: Rule = {
   result: { serviceId: "svc" },
-  violations: () => [],
+  violations: ({ args }) =>
+    when(
+      args["depositMinor"] !== undefined && number(args, "depositMinor") >= number(args, "priceMinor"),
+      "INVALID",
+      "depositMinor",
+    ),
   events: ({ view, args }, result) => {
-    const { durationMinutes, priceMinor } = args;
+    const { durationMinutes, priceMinor, depositMinor } = args;
     const name = text(args, "name").trim();
-    const data = { name, durationMinutes, priceMinor, currency: view.organization?.currency };
+    const deposit = depositMinor === undefined ? {} : { depositMinor };
+    const data = { name, durationMinutes, priceMinor, currency: view.organization?.currency, ...deposit };
     return [{ stream: `service/${result["serviceId"] ?? ""}`, type: "service.defined", data }];
   },
 };

@@ -129,7 +129,7 @@ export const append = mutation({
     if (args.events.length === 0) throw new IntegrityError("INV-02", orgId, 0, "nothing to append");
     // parseEvent refuses any other shape in sealEvent.
     const { actor, source } = args as { actor: Actor; source: Source };
-    const citation = await fence(ctx, { orgId, actor, source, events: args.events });
+    const citation = await fence(ctx, args);
     const stored = await readHead(ctx, orgId);
     let head: Head = stored ?? { seq: 0, hash: genesisHash(orgId, sha256Noble), recordedAt: 0 };
     const now = Date.now();

@@ -6,7 +6,7 @@
  * the account.
  */
 import { canonicalize } from "../../ledger/canonicalJson.ts";
-import type { Actor, EventEnvelope, Source } from "../../ledger/event.ts";
+import type { EventEnvelope } from "../../ledger/event.ts";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx } from "./_generated/server.js";
 import { claimsOf, ONCE_PER_OBJECT, type Claim } from "./claims.ts";
@@ -16,7 +16,6 @@ import { eventOfRow, IntegrityError } from "./row.ts";
 import { stripeEnvironment } from "./stripeEnvironment.ts";
 
 export type Fenced = { stream: string; type: string; data: unknown };
-type Webhook = Extract<Source, { kind: "webhook" }>;
 type Data = Readonly<Record<string, unknown>>;
 
 /** A recorded delivery that may be used up by one append. */
@@ -37,20 +36,23 @@ function dataOf(value: unknown): Data {
 async function citedRow(
   ctx: MutationCtx,
   orgId: string,
-  source: Webhook,
+  source: Data,
 ): Promise<Doc<"deliveries"> & { fact: string; subjectId: string }> {
-  if (source.provider !== "stripe") refuse(orgId, `no deliveries of ${source.provider} are recorded`);
+  const { provider, deliveryId } = source;
+  if (provider !== "stripe" || typeof deliveryId !== "string") {
+    refuse(orgId, "no deliveries of this provider are recorded");
+  }
   const row = await ctx.db
     .query("deliveries")
     .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
-      q.eq("provider", "stripe").eq("deliveryId", source.deliveryId).eq("isConflict", false),
+      q.eq("provider", provider).eq("deliveryId", deliveryId).eq("isConflict", false),
     )
     .unique();
   if (row === null) refuse(orgId, "the cited delivery was never recorded");
   const isSame =
-    row.bodySha256 === source.bodySha256 &&
-    row.signedAt === source.signedAt &&
-    row.account === source.account;
+    row.bodySha256 === source["bodySha256"] &&
+    row.signedAt === source["signedAt"] &&
+    row.account === source["account"];
   if (!isSame) refuse(orgId, "the cited delivery is recorded with another body, time or account");
   if (row.status !== "received" && row.status !== "parked") {
     refuse(orgId, `the cited delivery is ${row.status} already`);
@@ -61,7 +63,7 @@ async function citedRow(
 }
 
 /** The delivery that a webhook source cites, with what it says and where that belongs. Throws IntegrityError. */
-async function citationOf(ctx: MutationCtx, orgId: string, source: Webhook): Promise<Citation> {
+async function citationOf(ctx: MutationCtx, orgId: string, source: Data): Promise<Citation> {
   const row = await citedRow(ctx, orgId, source);
   if (row.livemode !== stripeEnvironment().livemode) refuse(orgId, "the cited delivery is of the other mode");
   // Written by this component as the canonical text of a ProviderFact.
@@ -169,18 +171,16 @@ function checkUncited(orgId: string, { type, data }: Fenced): void {
  */
 export async function fence(
   ctx: MutationCtx,
-  {
-    orgId,
-    actor,
-    source,
-    events,
-  }: { orgId: string; actor: Actor; source: Source; events: readonly Fenced[] },
+  of: { orgId: string; actor: unknown; source: unknown; events: readonly Fenced[] },
 ): Promise<Citation | null> {
-  if (source.kind !== "webhook") {
+  const { orgId, events } = of;
+  // What is no actor and no source in due form is refused with its envelope.
+  const [actor, source] = [dataOf(of.actor), dataOf(of.source)];
+  if (source["kind"] !== "webhook") {
     for (const event of events) checkUncited(orgId, event);
     return null;
   }
-  if (actor.kind !== "provider" || actor.id !== source.provider) {
+  if (actor["kind"] !== "provider" || actor["id"] !== source["provider"]) {
     refuse(orgId, "what a provider says has the provider as its actor");
   }
   const citation = await citationOf(ctx, orgId, source);

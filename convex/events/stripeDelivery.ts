@@ -63,17 +63,23 @@ export function isReadableVersion(apiVersion: string): boolean {
   return release === RELEASE && day >= RELEASE_SINCE;
 }
 
-function decode(body: Uint8Array): unknown {
-  // A byte order mark stays and makes the text no JSON: what was signed is what is read.
-  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  return parseStrictJson(text);
+/** The text that was signed; null when it is not UTF-8. A byte order mark stays, and makes it no JSON. */
+function decode(body: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    // Not held against TypeError: a host's decoder may throw that of another realm.
+    return null;
+  }
 }
 
 function readJson(body: Uint8Array): { ok: true; value: unknown } | { ok: false } {
+  const text = decode(body);
+  if (text === null) return { ok: false };
   try {
-    return { ok: true, value: decode(body) };
+    return { ok: true, value: parseStrictJson(text) };
   } catch (error) {
-    if (error instanceof StrictJsonError || error instanceof TypeError) return { ok: false };
+    if (error instanceof StrictJsonError) return { ok: false };
     throw error;
   }
 }

@@ -10,12 +10,14 @@ import type { FunctionArgs, FunctionReturnType } from "convex/server";
 import { ulid } from "ulid";
 import { components } from "../_generated/api.js";
 import type { ActionCtx, MutationCtx, QueryCtx } from "../_generated/server.js";
+import { raiseAlert } from "../access/alerts.ts";
 import { listDelivery, type DeliveryRecord } from "../access/deliveryList.ts";
 import { integrityFreezeOf, tombstoneOf } from "../access/lifecycle.ts";
 import { recordParked } from "../access/securityLog.ts";
 import { accept } from "../domain/decision.ts";
 import { payment } from "../domain/payment.ts";
 import { decideFact, type FactDecision } from "../domain/paymentFacts.ts";
+import { moneyAlerts } from "../domain/paymentAlerts.ts";
 import { decideAccountFact, stripeAccount } from "../domain/stripeAccount.ts";
 import type { ProviderFact } from "../events/providerFact.ts";
 import { scheduleEffects } from "./effects.ts";
@@ -41,7 +43,11 @@ export async function checkDelivery(
   return await ctx.runQuery(deliveries.check, signed);
 }
 
-type Decided = { decision: FactDecision; version: number };
+type Decided = {
+  decision: FactDecision;
+  version: number;
+  alerts: readonly { kind: string; detail: string }[];
+};
 
 async function decide(ctx: MutationCtx, { place, fact: text }: Undecided): Promise<Decided> {
   const { orgId, stream } = place;
@@ -49,10 +55,11 @@ async function decide(ctx: MutationCtx, { place, fact: text }: Undecided): Promi
   const fact = JSON.parse(text) as ProviderFact;
   if (stream.startsWith("payment/")) {
     const { state, version } = await loadAggregate(ctx, orgId, stream, payment);
-    return { decision: decideFact(state, fact), version };
+    const decision = decideFact(state, fact);
+    return { decision, version, alerts: moneyAlerts(state, decision) };
   }
   const { state, version } = await loadAggregate(ctx, orgId, stream, stripeAccount);
-  return { decision: decideAccountFact(state, fact), version };
+  return { decision: decideAccountFact(state, fact), version, alerts: [] };
 }
 
 async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
@@ -62,8 +69,8 @@ async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
 
 async function append(
   ctx: MutationCtx,
-  { place, source }: Undecided,
-  { decision, version }: Decided & { decision: { kind: "events" } },
+  { place, source, record }: Undecided,
+  { decision, version, alerts }: Decided & { decision: { kind: "events" } },
 ): Promise<void> {
   const { orgId, stream } = place;
   const { events } = await appendDecision(ctx, {
@@ -77,6 +84,9 @@ async function append(
   if (await isRemoved(ctx, orgId)) return;
   await project(ctx, orgId, events);
   await scheduleEffects(ctx, orgId, events);
+  for (const { kind, detail } of alerts) {
+    await raiseAlert(ctx, orgId, { kind, dedupeKey: `${kind} ${record.deliveryId}`, detail });
+  }
 }
 
 /** Decides a recorded fact and writes what follows from it. */
@@ -88,7 +98,7 @@ async function carryOut(ctx: MutationCtx, undecided: Undecided): Promise<Settled
     // A damaged chain takes no event; the delivery waits until the operator has put it right.
     held === null
       ? await decide(ctx, undecided)
-      : { decision: { kind: "park", reason: "LEDGER_FROZEN" }, version: 0 };
+      : { decision: { kind: "park", reason: "LEDGER_FROZEN" }, version: 0, alerts: [] };
   const { decision } = decided;
   switch (decision.kind) {
     case "events":

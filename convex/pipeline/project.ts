@@ -7,7 +7,7 @@ import type { MutationCtx } from "../_generated/server.js";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
 import { followParked } from "./parked.ts";
 import { PROJECTIONS } from "../projections/registry.ts";
-import { followPayment } from "./paymentAlerts.ts";
+import { followOverpayment } from "./overpayment.ts";
 
 /** Folds events into the read models, in order. */
 export async function project(
@@ -17,11 +17,11 @@ export async function project(
 ): Promise<void> {
   const tenant = tenantWriter(ctx, orgId);
   for (const event of events) {
-    await followPayment(ctx, event);
     for (const projection of PROJECTIONS) await projection.apply(tenant, event);
     await followEvent(ctx, event);
     await followClosing(ctx, event);
     await followChange(ctx, event);
+    await followOverpayment(ctx, event);
     await followParked(ctx, event);
   }
 }

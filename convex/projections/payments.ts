@@ -182,6 +182,18 @@ async function assignedTo(
   return rows.filter((row) => assignees.get(row.bookingId) === member.userId);
 }
 
+/** Throws NOT_FOUND for a booking that is not there, or that the condition hides. */
+async function requireBooking(
+  tenant: TenantReader,
+  member: Member,
+  condition: Condition,
+  id: string,
+): Promise<void> {
+  const relation = await relationOf(tenant, id);
+  if (relation.assigneeId === undefined) throw new Refusal("NOT_FOUND");
+  requireRelation(condition, member, relation);
+}
+
 /**
  * Payments that the caller may see, newest first; `status` and `bookingId` narrow them. A page of staff's holds what
  * is theirs of that many rows, so it may be short, or empty, before the end.
@@ -206,7 +218,9 @@ export const list = projectionQuery({
   },
   returns: paginationResultValidator(paymentRow),
   handler: async ({ tenant, member, condition, args }) => {
-    const rows = paymentRows(tenant, args.status, args.bookingId);
+    const { bookingId: ofBooking } = args;
+    if (ofBooking !== undefined) await requireBooking(tenant, member, condition, ofBooking);
+    const rows = paymentRows(tenant, args.status, ofBooking);
     const result = await rows.order("desc").paginate(args.paginationOpts);
     const visible = condition === "always" ? result.page : await assignedTo(tenant, member, result.page);
     return { ...result, page: visible.map((row) => publicRow(row, condition)) };

@@ -79,8 +79,36 @@ const OPERATOR = [
   "who acts, as the ledger names them: a role or shift, no person",
 ] as const;
 
-/** Adds `organization`, `freeze` and `unfreeze`. */
+/** Adds `deliveries`, `resolve-delivery` and `dismiss-delivery`. */
+function addDeliveryCommands(program: Command, variables: Variables): void {
+  program
+    .command("deliveries")
+    .description("print the newest parked deliveries of providers, over all organisations")
+    .action(async () => {
+      await report(() => call(variables, "query", "operator/deliveries:parked", {}));
+    });
+  program
+    .command("resolve-delivery <deliveryId>")
+    .description("decide a parked delivery again, from its record, as things stand now")
+    .option(...OPERATOR)
+    .action(async (deliveryId: string, options: { operator?: string }) => {
+      const args = { deliveryId, ...options };
+      await report(() => call(variables, "mutation", "operator/deliveries:resolve", args));
+    });
+  program
+    .command("dismiss-delivery <deliveryId>")
+    .description("end a parked delivery for good; it never takes effect")
+    .requiredOption("--reason <reason>", "why; a wrong one is answered with those that there are")
+    .option(...OPERATOR)
+    .action(async (deliveryId: string, options: { reason: string; operator?: string }) => {
+      const args = { deliveryId, ...options };
+      await report(() => call(variables, "mutation", "operator/deliveries:dismiss", args));
+    });
+}
+
+/** Adds what the operator does to organisations, and with parked deliveries. */
 export function addOperatorCommands(program: Command, variables: Variables): void {
+  addDeliveryCommands(program, variables);
   program
     .command("organization <orgId>")
     .description("print how an organisation stands: its lifecycle, what holds it, what was verified")

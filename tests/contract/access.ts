@@ -62,6 +62,8 @@ export function everyFunction(): Call[] {
   });
   const bookingId = `bkg_${NOWHERE}`;
   const userId = `usr_${NOWHERE}`;
+  const paymentId = `pay_${NOWHERE}`;
+  const refundId = `rfd_${NOWHERE}`;
   const page = { paginationOpts: FIRST_PAGE };
   return [
     command("commands/organizations:create", commands.organizations.create, {
@@ -115,6 +117,20 @@ export function everyFunction(): Call[] {
     }),
     command("commands/bookings:assign", commands.bookings.assign, { bookingId, assigneeId: userId }),
     command("commands/bookings:cancel", commands.bookings.cancel, { bookingId, reason: "other" }),
+    command("commands/payments:request", commands.payments.request, { bookingId }),
+    command("commands/payments:cancel", commands.payments.cancel, { paymentId }),
+    command("commands/payments:requestRefund", commands.payments.requestRefund, {
+      paymentId,
+      reason: "other",
+    }),
+    command("commands/payments:approveRefund", commands.payments.approveRefund, { paymentId, refundId }),
+    command("commands/payments:declineRefund", commands.payments.declineRefund, { paymentId, refundId }),
+    command("commands/stripeAccount:beginLink", commands.stripeAccount.beginLink, {}),
+    command("commands/stripeAccount:completeLink", commands.stripeAccount.completeLink, {
+      state: "A".repeat(43),
+      code: `ac_${"A".repeat(24)}`,
+    }),
+    command("commands/stripeAccount:unlink", commands.stripeAccount.unlink, {}),
     {
       name: "commands/session:selectOrganization",
       run: (client) => commandCode(client, commands.session.selectOrganization, { orgId: `org_${NOWHERE}` }),
@@ -129,10 +145,15 @@ export function everyFunction(): Call[] {
     query("projections/services:list", projections.services.list, page),
     query("projections/bookings:list", projections.bookings.list, page),
     query("projections/bookings:get", projections.bookings.get, { bookingId }),
+    query("projections/payments:list", projections.payments.list, page),
+    query("projections/payments:get", projections.payments.get, { paymentId }),
+    query("projections/payments:payerSecret", projections.payments.payerSecret, { paymentId }),
+    query("projections/stripeAccount:current", projections.stripeAccount.current, {}),
     query("projections/auditLog:list", projections.auditLog.list, page),
     command("commands/ledger:beginExport", commands.ledger.beginExport, {}),
     query("projections/securityLog:list", projections.securityLog.list, page),
     query("projections/alerts:list", projections.alerts.list, page),
+    query("projections/deliveries:list", projections.deliveries.list, page),
     query("projections/ledger:head", projections.ledger.head, {}),
     query("projections/ledger:events", projections.ledger.events, { afterSeq: 0, limit: 10 }),
   ];
@@ -156,6 +177,9 @@ const OWNERS = [
   "commands/organizations:close",
   "commands/organizations:linkProvider",
   "commands/organizations:unlinkProvider",
+  "commands/stripeAccount:beginLink",
+  "commands/stripeAccount:completeLink",
+  "commands/stripeAccount:unlink",
 ];
 
 /** What owners and auditors do with the evidence. */
@@ -163,6 +187,7 @@ const EVIDENCE = [
   "commands/ledger:beginExport",
   "projections/securityLog:list",
   "projections/alerts:list",
+  "projections/deliveries:list",
   "projections/ledger:head",
   "projections/ledger:events",
 ];
@@ -185,6 +210,11 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
     "commands/bookings:assign",
     "commands/bookings:unassign",
     "commands/bookings:cancel",
+    "commands/payments:cancel",
+    "commands/payments:requestRefund",
+    "commands/payments:approveRefund",
+    "commands/payments:declineRefund",
+    "projections/stripeAccount:current",
     "projections/auditLog:list",
     ...EVIDENCE,
   ],

@@ -29,6 +29,7 @@ const EXPORTED = [
   "projections/auditLog:list",
   "projections/securityLog:list",
   "projections/alerts:list",
+  "projections/deliveries:list",
   "projections/ledger:head",
   "projections/ledger:events",
 ];

@@ -4,11 +4,13 @@ import { api, internal } from "../../convex/_generated/api.js";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import { CASCADE } from "../../convex/workers/cascade.ts";
+import type { Client } from "../support/backend.ts";
 import {
   codeOf,
   committed,
   defineService,
   eventually,
+  FIRST_PAGE,
   foundOrganization,
   freshly,
   join,
@@ -19,7 +21,7 @@ import {
 } from "../support/scene.ts";
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
-const { commands } = api;
+const { commands, projections } = api;
 
 /** Somebody receives alerts, so that there are effects; nothing reaches them. */
 const RECEIVER = {
@@ -46,12 +48,31 @@ async function tablesWith(backend: TestBackend, text: string): Promise<Map<strin
 }
 
 /** An organisation that has rows in every table that an organisation can have rows in. */
+/** A payment that was asked for, with what its payer pays with, and a link whose code waits. */
+async function takePayments(backend: TestBackend, owner: Client, orgId: string): Promise<void> {
+  const { page } = await owner.query(projections.bookings.list, { paginationOpts: FIRST_PAGE });
+  const bookingId = page[0]?.bookingId ?? "";
+  const asked = await owner.mutation(commands.payments.request, { bookingId, idempotencyKey: key() });
+  const { paymentId } = committed(asked).result;
+  await backend.t.run(async (ctx) => {
+    const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
+    await ctx.db.insert("paymentSecrets", { orgId, paymentId, kind: "url", sealed });
+    const linkId = `lnk_${"0".repeat(26)}`;
+    await ctx.db.insert("stripeLinks", { orgId, linkId, sealedCode: sealed, expiresAt: 0 });
+    await ctx.db.insert("stripeAccounts", {
+      ...{ orgId, linked: null, pending: null, version: 1, createdAt: 0 },
+      createdBy: { kind: "system", id: "test" },
+    });
+  });
+}
+
 async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; owner: Actor }> {
   const { orgId, owner } = await foundOrganization(backend);
   const staff = await join(backend, orgId, owner.client, "staff");
   committed(await owner.client.mutation(commands.members.invite, { role: "staff", idempotencyKey: key() }));
   const serviceId = await defineService(owner.client);
   for (let hours = 1; hours <= 130; hours += 1) await requestBooking(owner.client, serviceId, hours);
+  await takePayments(backend, owner.client, orgId);
   const refused = await staff.client.mutation(commands.organizations.rename, {
     name: "Taken",
     idempotencyKey: key(),
@@ -63,6 +84,23 @@ async function fullOrganization(backend: TestBackend): Promise<{ orgId: string; 
     providerOrgId: `org_${newSubject("provider")}`,
   });
   committed(linked);
+  await backend.t.run(async (ctx) => {
+    const delivered = {
+      orgId,
+      provider: "stripe",
+      deliveryId: "evt_12345678",
+      bodySha256: "0".repeat(64),
+    } as const;
+    const listed = {
+      type: "payment_intent.succeeded",
+      signedAt: 1,
+      status: "applied",
+      reason: null,
+    } as const;
+    await ctx.db.insert("deliveries", { ...delivered, ...listed, receivedAt: 1 });
+    const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
+    await ctx.db.insert("rawDeliveries", { ...delivered, ...sealed, receivedAt: 1 });
+  });
   await backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
   await eventually(async () => (await statusOf(backend, orgId)).verifiedHead !== null);
   await backend.operator.mutation(internal.workers.integrity.report, { orgId, seq: 1, kind: "altered" });

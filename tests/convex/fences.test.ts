@@ -88,6 +88,7 @@ describe("the ways in", () => {
     expect(filesWith(/\bctx\.db\b/)).toEqual([
       "access/directory.ts",
       "access/tenantDb.ts",
+      "vault/rawDeliveries.ts",
       "workers/closing.ts",
       "workers/orphans.ts",
       "workers/outbox.ts",
@@ -293,6 +294,10 @@ describe("the ledger component", () => {
         ...["role", "previousRole", "reason", "timeZone", "currency", "keyId", "tokenHash"],
         ...["startsAt", "endsAt", "expiresAt", "durationMinutes", "priceMinor", "name"],
         ...["issuer", "providerOrgId", "headSeq", "headHash"],
+        // Payments: ids of ours and of the provider's, amounts, and codes of closed or the provider's own lists.
+        ...["bookingId", "refundId", "linkId", "account", "paymentIntentId", "checkoutSessionId"],
+        ...["providerRefundId", "disputeId", "amountMinor", "depositMinor", "purpose", "method"],
+        ...["livemode", "needsApproval", "occurredAt", "code", "status", "returnPath"],
       ].sort(),
     );
     const named = Object.entries(CATALOGUE).filter(
@@ -315,7 +320,13 @@ describe("the ledger component", () => {
         .filter(([, value]) => value.isMutation === true || value.isAction === true)
         .map(([name]) => `${path.split("/").at(-1) ?? ""}:${name}`),
     );
-    expect(mutations.sort()).toEqual(["append.ts:append", "receipts.ts:removeOfClosed"]);
+    expect(mutations.sort()).toEqual([
+      "append.ts:append",
+      "deliveries.ts:dismiss",
+      "deliveries.ts:receive",
+      "deliveries.ts:settle",
+      "receipts.ts:removeOfClosed",
+    ]);
     const sources = import.meta.glob<string>("../../convex/events/*.ts", {
       eager: true,
       query: "?raw",
@@ -331,6 +342,15 @@ describe("the ledger component", () => {
       "append.ts insert heads",
       "append.ts insert receipts",
       "append.ts patch heads",
+      "deliveries.ts insert deliveries",
+      "deliveries.ts patch deliveries",
+      "deliveries.ts patch deliveries",
+      "deliveries.ts replace deliveries",
+      "fence.ts delete accountLinks",
+      "fence.ts insert accountLinks",
+      "fence.ts insert countedFacts",
+      "fence.ts replace deliveries",
+      "places.ts insert providerObjects",
       "receipts.ts delete receipts",
     ]);
     const anyWrite = Object.values(sources).flatMap((text) => [

@@ -52,7 +52,7 @@ describe("the table", () => {
   test("only a function that takes a booking has a relation to one", () => {
     for (const { name, cells } of rows) {
       const related = COLUMNS.filter((column) => column.includes(":"));
-      const isOnBooking = /bookings:(?!list|request)/.test(name);
+      const isOnBooking = /bookings:(?!list|request)|payments:(?:request$|cancel|get|payerSecret)/.test(name);
       const applicable = related.filter((column) => cells[column].kind !== "n/a");
       expect([name, applicable]).toEqual([name, isOnBooking ? related : []]);
       const others = COLUMNS.filter((column) => !column.includes(":"));

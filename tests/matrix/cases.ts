@@ -201,6 +201,7 @@ async function playTwice(
   const orgId = fixture.claim?.(world) ?? world.orgId;
   const client = await world.backend.as({ subject, orgId, authenticatedAgoS: 0 });
   return await rehearse(client, async (ctx) => {
+    await fixture.prepare?.(ctx, world);
     await bringInto(ctx, world, fixture.situation ?? "active");
     const args = argumentsOf(name, fixture, world, column);
     const first = await ask(ctx, name, args);

@@ -85,8 +85,11 @@ export async function play(
   if (overMs > 0) vi.setSystemTime(now + overMs);
   try {
     return await rehearse(client, async (ctx) => {
+      const { prepare } = fixtureOf(name);
+      await prepare?.(ctx, world);
       await bringInto(ctx, world, situation);
-      const first = situation === "active" ? calmly : await observe(ctx);
+      const isCalm = situation === "active" && prepare === undefined;
+      const first = isCalm ? calmly : await observe(ctx);
       const args = { ...argumentsOf(name, fixtureOf(name), world, column), ...variation.args?.(world) };
       const answer = await ask(ctx, name, args);
       return { answer, before: first, after: await observe(ctx) };

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import type { Role } from "../../ledger/event.ts";
 import { play, type Variation } from "./cells.ts";
+import { REFUNDS } from "./preparations.ts";
 import { HOLDERS_OF_ALL, type Holder, type Name, type World } from "./world.ts";
 import type { Column } from "./table.ts";
 
@@ -55,6 +56,12 @@ const RECENT_SIGN_IN: readonly Boundary[] = [
       { authenticatedAgoMs: TEN_MINUTES_MS * 2, ...FROZEN },
     ],
   ),
+];
+
+const RECENT_FOR_PAYMENTS: readonly Boundary[] = [
+  ...forAll(["owner", "manager"], "c5", "commands/payments:approveRefund", [RECENT], [STALE]),
+  ...forAll(["owner"], "c5", "commands/stripeAccount:beginLink", [RECENT], [STALE]),
+  ...forAll(["owner"], "c5", "commands/stripeAccount:unlink", [RECENT], [STALE]),
 ];
 
 const HIGH_ROLES: readonly Boundary[] = [
@@ -157,6 +164,38 @@ const LAST_OWNER: readonly Boundary[] = [
   ),
 ];
 
+const PAYMENTS = "commands/payments:";
+
+function refunding(amountMinor: number, more: Variation = {}): Variation {
+  return { ...more, args: () => ({ amountMinor }) };
+}
+
+function onRefundOf(name: keyof typeof REFUNDS): Variation {
+  return { args: () => ({ refundId: REFUNDS[name] }) };
+}
+
+/** Above what the role gives back alone. */
+const REFUND_LIMITS: readonly Boundary[] = (
+  [
+    ["owner", 1_000_000],
+    ["manager", 50_000],
+  ] as const
+).flatMap(([column, limit]) =>
+  forAll(
+    [column],
+    "c13",
+    `${PAYMENTS}requestRefund`,
+    [refunding(limit, STALE), refunding(limit + 1, RECENT)],
+    [refunding(limit + 1, STALE), refunding(limit + 1, { authenticatedAgoMs: null })],
+  ),
+);
+
+const OTHER_PERSON: readonly Boundary[] = (["owner", "manager"] as const).flatMap((column) =>
+  ["approveRefund", "declineRefund"].flatMap((name) =>
+    forAll([column], "c14", PAYMENTS + name, [onRefundOf("peer")], [onRefundOf(column)]),
+  ),
+);
+
 /** Every boundary whose refusal has a code. */
 export const BOUNDARIES: readonly Boundary[] = [
   ...forAll(
@@ -188,6 +227,7 @@ export const BOUNDARIES: readonly Boundary[] = [
     [{ situation: "frozenByOperator" }, { situation: "frozenByIntegrity" }],
   ),
   ...RECENT_SIGN_IN,
+  ...RECENT_FOR_PAYMENTS,
   ...forAll(
     ["owner"],
     "c6",
@@ -197,6 +237,8 @@ export const BOUNDARIES: readonly Boundary[] = [
   ),
   ...HIGH_ROLES,
   ...RANK,
+  ...REFUND_LIMITS,
+  ...OTHER_PERSON,
   ...LAST_OWNER,
 ];
 

@@ -1,4 +1,6 @@
 /** What each public function is called with. A function without an entry here fails the matrix. */
+import type { MutationCtx } from "../../convex/_generated/server.js";
+import { linkAccount, payAndAskForRefunds, REFUNDS } from "./preparations.ts";
 import type { Column } from "./table.ts";
 import { CANARY, type Holder, type Person, type Stage, type World } from "./world.ts";
 import { HOUR_MS, key } from "../support/scene.ts";
@@ -17,6 +19,8 @@ export type Fixture = {
   claim?: (world: World) => string;
   /** What the organisation must be in for an allowed call; active when absent. */
   situation?: Situation;
+  /** What must have happened before, and needs Stripe's word: brought about within the rehearsal. */
+  prepare?: (ctx: MutationCtx, world: World) => Promise<void>;
   /** What a repeat with the same key answers where the call itself takes the caller's way: a code. */
   replay?: "ORG_FROZEN" | "ORG_CLOSED" | "NO_ACTIVE_ORG";
 };
@@ -38,6 +42,19 @@ function onBooking(stage: Stage, more: (world: World) => Args = () => ({})): Fix
 
 function onMember(of: (world: World) => Person, more: Args = {}): Fixture {
   return { takesIds: true, args: (world) => ({ userId: of(world).userId, ...more }) };
+}
+
+function onPayment(): Fixture {
+  return { takesIds: true, args: ({ payments }, column) => ({ paymentId: payments[holderOf(column)] }) };
+}
+
+/** On the payment that was paid, and for whose refunds several have asked. */
+function onPaid(more: Args): Fixture {
+  return {
+    takesIds: true,
+    args: ({ payments }) => ({ paymentId: payments.staff, ...more }),
+    prepare: payAndAskForRefunds,
+  };
 }
 
 function plain(args: Args = {}): Fixture {
@@ -96,6 +113,17 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "commands/bookings:start": onBooking("confirmed"),
   "commands/bookings:complete": onBooking("inProgress"),
   "commands/bookings:markNoShow": onBooking("begun"),
+  "commands/payments:request": onBooking("confirmed"),
+  "commands/payments:cancel": onPayment(),
+  "commands/payments:requestRefund": onPaid({ amountMinor: 100, reason: "other" }),
+  "commands/payments:approveRefund": onPaid({ refundId: REFUNDS.peer }),
+  "commands/payments:declineRefund": onPaid({ refundId: REFUNDS.peer }),
+  "commands/stripeAccount:beginLink": plain(),
+  "commands/stripeAccount:completeLink": {
+    takesIds: true,
+    args: ({ linkState }) => ({ state: linkState, code: `ac_${CANARY}0123456789` }),
+  },
+  "commands/stripeAccount:unlink": { ...plain(), prepare: linkAccount },
   "commands/ledger:beginExport": plain(),
   "projections/organizations:mine": plain(PAGE),
   "projections/organizations:current": plain(),
@@ -103,9 +131,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "projections/services:list": plain(PAGE),
   "projections/bookings:list": plain(PAGE),
   "projections/bookings:get": onBooking("requested"),
+  "projections/payments:list": plain(PAGE),
+  "projections/payments:get": onPayment(),
+  "projections/payments:payerSecret": onPayment(),
+  "projections/stripeAccount:current": plain(),
   "projections/auditLog:list": plain(PAGE),
   "projections/securityLog:list": plain(PAGE),
   "projections/alerts:list": plain(PAGE),
+  "projections/deliveries:list": plain(PAGE),
   "projections/ledger:head": plain(),
   "projections/ledger:events": plain({ afterSeq: 0, limit: 10 }),
 };

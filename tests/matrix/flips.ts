@@ -24,10 +24,11 @@ function toggled(list: readonly Role[] | undefined, role: Role): Role[] {
 function otherConditions(name: string, role: Role, condition: Condition): Condition[] {
   // An owner outranks everybody, so for owners the rank rule and none are the same.
   if (condition === "belowOwnRank") return role === "owner" ? [] : ["always"];
-  if (!/bookings:(?!request)/.test(name)) return [];
+  if (condition === "notRequester") return ["always"];
+  if (!/bookings:(?!request)|payments:(?:request$|get|payerSecret)/.test(name)) return [];
   const ofBookings: Condition[] = ["always", "assigned", "assignedOrUnassigned"];
   // A command shows no price.
-  const meaningful = name.startsWith("projections/")
+  const meaningful = name.startsWith("projections/bookings")
     ? [...ofBookings, "assignedWithoutPrice" as const]
     : ofBookings;
   return meaningful.filter((each) => each !== condition);

@@ -18,6 +18,9 @@ import {
 
 const { commands } = api;
 
+/** What each booking costs: more than any role may give back alone. */
+export const PRICE_MINOR = 2_000_000;
+
 export const CANARY = "CANARY";
 
 /** How long after its booking is made a booking begins that nobody comes to. */
@@ -67,6 +70,10 @@ export type World = {
   people: Readonly<Record<Name, Person>>;
   serviceId: string;
   bookings: Readonly<Record<Stage, Readonly<Record<Holder, string>>>>;
+  /** What was asked for each requested booking; nothing was asked for the others. */
+  payments: Readonly<Record<Holder, string>>;
+  /** The state of the link that the owner has begun. */
+  linkState: string;
   openInvitation: string;
   usedInvitation: string;
   /** A provider's organisation that means this one, and one that means none. */
@@ -79,7 +86,12 @@ export type World = {
 };
 
 async function define(client: Client): Promise<string> {
-  const args = { name: `${CANARY}-service`, durationMinutes: 60, priceMinor: 5000, idempotencyKey: key() };
+  const args = {
+    name: `${CANARY}-service`,
+    durationMinutes: 60,
+    priceMinor: PRICE_MINOR,
+    idempotencyKey: key(),
+  };
   return committed(await client.mutation(commands.services.define, args)).result.serviceId;
 }
 
@@ -135,6 +147,25 @@ async function bookEverything(client: Client, serviceId: string, hands: Hands): 
   return Object.fromEntries(made) as World["bookings"];
 }
 
+/** Asks for the price of each of these bookings. */
+async function askForAll(
+  client: Client,
+  bookings: Readonly<Record<Holder, string>>,
+): Promise<World["payments"]> {
+  const asked: [Holder, string][] = [];
+  for (const holder of HOLDERS_OF_ALL) {
+    const args = { bookingId: bookings[holder], idempotencyKey: key() };
+    const { result } = committed(await client.mutation(commands.payments.request, args));
+    asked.push([holder, result.paymentId]);
+  }
+  return Object.fromEntries(asked) as World["payments"];
+}
+
+async function beginLink(client: Client): Promise<string> {
+  const begun = await client.mutation(commands.stripeAccount.beginLink, { idempotencyKey: key() });
+  return committed(begun).result.state ?? "";
+}
+
 /** Makes a provider's organisation mean the one that its owner has chosen. */
 async function linkProvider(backend: Backend, owner: Actor): Promise<string> {
   const providerOrgId = `org_${newSubject("linked")}`;
@@ -182,9 +213,12 @@ export async function buildWorld(
   const newcomer = await backend.as({ subject: newSubject("newcomer") });
   const accepting = { invitationToken: usedInvitation, idempotencyKey: key() };
   committed(await newcomer.mutation(commands.members.acceptInvitation, accepting));
+  const linkState = await beginLink(owner);
   const hands = { staff: people.staff.userId, freelancer: people.freelancer.userId, nobody: undefined };
+  const bookings = await bookEverything(owner, serviceId, hands);
   const world = {
     backend,
+    linkState,
     orgId,
     people,
     serviceId,
@@ -194,7 +228,8 @@ export async function buildWorld(
     unlinkedProviderOrgId: `org_${newSubject("unlinked")}`,
     other: await otherOrganization(backend),
     stranger: newSubject("stranger"),
-    bookings: await bookEverything(owner, serviceId, hands),
+    bookings,
+    payments: await askForAll(owner, bookings.requested),
   };
   await waitUntil(Date.now() + BEGINS_AFTER_MS);
   return world;

@@ -4,6 +4,7 @@ import { convexTest, type TestConvex } from "convex-test";
 import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import type { Backend, Client, Person } from "./backend.ts";
+import { STRIPE_ENVIRONMENT } from "./stripeEnvironment.ts";
 
 const modules = import.meta.glob([
   "../../convex/**/*.{ts,js}",
@@ -21,8 +22,7 @@ export const TEST_ENVIRONMENT: Readonly<Record<string, string>> = {
   DAYBOOK_INVITATION_KEYS: `k1:${"1".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "2".repeat(64),
   DAYBOOK_SEALING_KEYS: `s1:${"3".repeat(64)}`,
-  DAYBOOK_STRIPE_MODE: "test",
-  DAYBOOK_STRIPE_WEBHOOK_SECRETS: `whsec_${"4".repeat(32)}`,
+  ...STRIPE_ENVIRONMENT,
 };
 
 /** Claims as the platform hands them to functions: one attribute for each leaf of an object. */
