@@ -174,9 +174,12 @@ type Standing = "there" | "leaving" | "absent";
 
 async function standingOf(ctx: MutationCtx, orgId: string): Promise<Standing> {
   const row = await tenantReader(ctx, orgId).rows("organizations", "by_orgId").first();
-  if (row === null) return "absent";
   const tombstone = await tombstoneOf(ctx, orgId);
-  return tombstone !== null && tombstone.removeAfter <= Date.now() ? "leaving" : "there";
+  const isDue = tombstone !== null && tombstone.removeAfter <= Date.now();
+  if (isDue && row !== null) return "leaving";
+  // The organisation's own row goes last, a step before the tombstone gets its date; its ledger stays.
+  if (isDue && tombstone.removedAt === null && (await headSeq(ctx, orgId)) > 0) return "leaving";
+  return row === null ? "absent" : "there";
 }
 
 type Orphan = { orgId: string; id: string; problem: string };

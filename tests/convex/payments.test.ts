@@ -50,7 +50,7 @@ async function asked(client: Client, bookingId: string): Promise<string> {
 }
 
 async function inApp<T>(run: (ctx: MutationCtx) => Promise<T>): Promise<T> {
-  return (await backend.t.run(async (ctx) => await run(ctx as unknown as MutationCtx))) as T;
+  return await backend.t.run(async (ctx) => await run(ctx as unknown as MutationCtx));
 }
 
 describe("request", () => {
