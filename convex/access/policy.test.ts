@@ -55,6 +55,7 @@ describe("a role in a row", () => {
       "projections/auditLog:list",
       "projections/securityLog:list",
       "projections/alerts:list",
+      "projections/deliveries:list",
       "projections/ledger:head",
       "projections/ledger:events",
     ];
