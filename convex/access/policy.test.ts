@@ -56,6 +56,7 @@ describe("a role in a row", () => {
       "projections/auditLog:range",
       "projections/securityLog:list",
       "projections/alerts:list",
+      "projections/deliveries:list",
       "projections/ledger:head",
       "projections/ledger:events",
       "projections/ledger:checkpoint",
