@@ -16,6 +16,17 @@ program
     await runStart(process.env, functionsDir);
   });
 
+program
+  .command("checkpoint-key")
+  .description(
+    "make a signing key for DAYBOOK_CHECKPOINT_KEYS: prints it, and the verifier key to hand to auditors",
+  )
+  .argument("<deployment>", "the deployment's name, as in DAYBOOK_DEPLOYMENT")
+  .action(async (deployment: string) => {
+    const { printCheckpointKey } = await import("./server/checkpointKeyCommand.ts");
+    printCheckpointKey(deployment);
+  });
+
 addMaintenanceCommands(program, process.env);
 addOperatorCommands(program, process.env);
 

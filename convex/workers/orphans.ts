@@ -155,7 +155,8 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
   closedOrganizations: {
     ...ofOrg,
     // The tombstone is what stays when all else is gone.
-    standsAlone: ({ removedAt }) => removedAt !== null,
+    // It gets its date one step after the organisation's own row is gone.
+    standsAlone: ({ removedAt, removeAfter }) => removedAt !== null || removeAfter <= Date.now(),
     references: async (ctx, { orgId }) => ((await headSeq(ctx, orgId)) > 0 ? null : "no ledger"),
   },
   securityLog: {
