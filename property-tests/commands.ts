@@ -258,6 +258,11 @@ async function probe(
 
 function takeRefusal(session: Session, call: Call, prediction: Prediction, response: Rejected): void {
   requireRefusal(response, ["status", "field"]);
+  const invited = session.world.tokens.get(String(call.args["invitationToken"]));
+  const { userId: callerId } = userOf(session.world, call.subject ?? "");
+  if (invited !== undefined && callerId !== undefined && call.function === "commands/members:acceptInvitation") {
+    session.world.knocked.add(`${invited.orgId} ${callerId}`);
+  }
   for (const text of textsIn(call.args)) session.refusedTexts.add(text);
   if (prediction.kind !== "rejected" || prediction.orgId === undefined) return;
   if (!RECORDED_REFUSALS.includes(response.code)) return;

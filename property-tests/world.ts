@@ -96,6 +96,8 @@ export type World = {
   readonly objects: Map<string, ObjectPlace>;
   /** Whether the backend signs checkpoints by itself, at times that the model does not know. */
   readonly signsByItself: boolean;
+  /** Who was refused at an organisation's invitation, as `organisation user`: its security log names them. */
+  readonly knocked: Set<string>;
   /** Refusals that the organisations' security logs must hold: organisation, user, function, code. */
   readonly refusals: string[];
 };
@@ -121,6 +123,7 @@ export function newWorld(issuer: string, signsByItself: boolean): World {
     secrets: new Set(),
     deliveries: [],
     objects: new Map(),
+    knocked: new Set(),
     users: new Map(),
     organizations: new Map(),
     stored: new Map(),
