@@ -93,7 +93,27 @@ export const CATEGORIES = [
   "booking",
   "assignment",
   "status",
+  "payment",
+  "refund",
+  "dispute",
+  "integration",
   "export",
+] as const;
+export const REFUND_REASONS = [
+  "requested_by_customer",
+  "duplicate",
+  "service_not_provided",
+  "other",
+] as const;
+export const PAYMENT_METHODS = ["payment_intent", "checkout_session"] as const;
+export const PAYMENT_STATUSES = [
+  ...["requested", "creation_unknown", "creation_failed", "awaiting_payment", "processing", "failed"],
+  ...["paid", "cancelled"],
+] as const;
+/** The tables that rows are digested of. */
+export const TABLES = [
+  ...["organizations", "members", "invitations", "services", "bookings", "payments", "stripeAccounts"],
+  "auditLog",
 ] as const;
 
 const isTimeMs = integerBetween(0, 253_402_300_799_999);
@@ -101,6 +121,21 @@ const isToken: Check = (value) => typeof value === "string" && /^[A-Za-z0-9_-]{4
 
 const isProviderId: Check = (value) => typeof value === "string" && /^[!-~]{1,128}$/u.test(value);
 const isSequence = integerBetween(1, Number.MAX_SAFE_INTEGER);
+
+const isAmount = integerBetween(1, 1_000_000_000_000);
+const isCode: Check = (value) => typeof value === "string" && /^ac_[A-Za-z0-9]{8,250}$/u.test(value);
+
+/** A path without query, fragment and escapes, that does not climb. */
+const isReturnPath: Check = (value) => {
+  if (typeof value !== "string" || value.length > 200 || !value.startsWith("/")) return false;
+  const parts = value.slice(1).replace(/\/$/u, "").split("/");
+  if (value === "/") return true;
+  return parts.every((part) => /^[A-Za-z0-9_~.-]+$/u.test(part) && part !== "." && part !== "..");
+};
+
+/** A whole number from 0 on; nothing is stored of it, and -0 is as good as 0. */
+const isPosition: Check = (value) => value === 0 || integerBetween(1, Number.MAX_SAFE_INTEGER)(value);
+const isStream: Check = (value) => typeof value === "string" && value.length >= 1 && value.length <= 128;
 
 const isPagination: Check = (value) => {
   if (Object.prototype.toString.call(value) !== "[object Object]") return false;
@@ -119,6 +154,8 @@ const isPagination: Check = (value) => {
 const ROLE = oneOf(...ROLES);
 const expectedVersion = integerBetween(0, Number.MAX_SAFE_INTEGER);
 const booking = { bookingId: idOf("bkg") };
+const payment = { paymentId: idOf("pay") };
+const refund = { ...payment, refundId: idOf("rfd") };
 
 function keyed(
   required: Readonly<Record<string, Check>>,
@@ -176,6 +213,41 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "commands/bookings:reschedule": keyed({ ...booking, startsAt: isTimeMs }, { expectedVersion }),
   "commands/bookings:assign": keyed({ ...booking, assigneeId: idOf("usr") }, { expectedVersion }),
   "commands/bookings:cancel": keyed({ ...booking, reason: oneOf(...CANCEL_REASONS) }, { expectedVersion }),
+  "commands/payments:request": keyed(booking, {
+    method: oneOf(...PAYMENT_METHODS),
+    returnPath: isReturnPath,
+  }),
+  "commands/payments:cancel": keyed(payment, { expectedVersion }),
+  "commands/payments:requestRefund": keyed(
+    { ...payment, reason: oneOf(...REFUND_REASONS) },
+    { amountMinor: isAmount, expectedVersion },
+  ),
+  "commands/payments:approveRefund": keyed(refund, { expectedVersion }),
+  "commands/payments:declineRefund": keyed(refund, { expectedVersion }),
+  "commands/stripeAccount:beginLink": keyed({}),
+  "commands/stripeAccount:completeLink": keyed({ state: isToken, code: isCode }),
+  "commands/stripeAccount:unlink": keyed({}),
+  "commands/ledger:requestCheckpoint": {},
+  "projections/payments:list": {
+    optional: { paginationOpts: isPagination, status: oneOf(...PAYMENT_STATUSES), bookingId: idOf("bkg") },
+  },
+  "projections/payments:get": { required: payment },
+  "projections/payments:payerSecret": { required: payment },
+  "projections/stripeAccount:current": {},
+  "projections/securityLog:list": { optional: { paginationOpts: isPagination } },
+  "projections/alerts:list": { optional: { paginationOpts: isPagination } },
+  "projections/deliveries:list": { optional: { paginationOpts: isPagination } },
+  "projections/ledger:checkpoint": { optional: { size: isSequence } },
+  "projections/ledger:checkpoints": { optional: { afterSize: isPosition, limit: isSequence } },
+  "projections/ledger:inclusionProof": {
+    optional: { seq: isSequence, eventId: idOf("evt"), size: isSequence },
+  },
+  "projections/ledger:consistencyProof": { required: { fromSize: isSequence, toSize: isSequence } },
+  "projections/ledger:streamAt": { required: { stream: isStream, seq: isSequence } },
+  "projections/ledger:rowDigests": {
+    required: { table: oneOf(...TABLES) },
+    optional: { paginationOpts: isPagination },
+  },
   "projections/organizations:mine": { optional: { paginationOpts: isPagination } },
   "projections/organizations:current": {},
   "projections/members:list": { optional: { paginationOpts: isPagination } },
@@ -194,8 +266,7 @@ const FIELDS: Readonly<Record<string, Fields>> = {
   "projections/ledger:head": {},
   "projections/ledger:events": {
     optional: {
-      // Nothing is stored of it: -0 is as good as 0.
-      afterSeq: (value) => value === 0 || integerBetween(1, Number.MAX_SAFE_INTEGER)(value),
+      afterSeq: isPosition,
       limit: integerBetween(1, Number.MAX_SAFE_INTEGER),
     },
   },
@@ -220,9 +291,10 @@ export function isNameable(field: string): boolean {
   return /^[\w$.-]{1,64}$/u.test(field);
 }
 
-/** The payload that a key is bound to: arguments without the key, names as they are stored. */
-export function payloadOf(args: Args): string {
-  const { idempotencyKey: _, ...payload } = args;
+/** The payload that a key is bound to: arguments without the key, names and what is left out as they are taken. */
+export function payloadOf({ function: name, args }: { function: string; args: Args }): string {
+  const { idempotencyKey: _, ...given } = args;
+  const payload = name === "commands/payments:request" ? { method: PAYMENT_METHODS[0], ...given } : given;
   const entries = Object.entries(payload)
     .filter(([, value]) => value !== undefined)
     .map(([field, value]) => [field, field === "name" ? String(value).trim() : value])

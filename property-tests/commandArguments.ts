@@ -2,6 +2,7 @@
 import { CANCEL_REASONS, CURRENCIES, FREEZE_REASONS, TIME_ZONES, type Args } from "./argumentModel.ts";
 import type { BookingRow, BookingStatus } from "./fold.ts";
 import { NAUGHTY, type Pick } from "./garbage.ts";
+import { PAYMENT_ARGUMENTS, pickMethod } from "./paymentArguments.ts";
 import { permissionOf, ROLES } from "./policyModel.ts";
 import { isOpen } from "./predict.ts";
 import { activeUsers, NOWHERE, type Scene } from "./scene.ts";
@@ -131,6 +132,11 @@ export const PROVIDER_ORGANIZATIONS = ["org_2aBcD", "team-7", "tenant:9", "0"] a
 
 /** Builds the arguments besides key and version, by command. */
 export const ARGUMENTS: Readonly<Record<string, Build>> = {
+  ...PAYMENT_ARGUMENTS,
+  "commands/payments:request": (scene, ...rest) => ({
+    ...ofBooking(scene, ...rest),
+    ...(scene.pick([true, false]) ? pickMethod(scene) : {}),
+  }),
   "commands/session:selectOrganization": ({ pick, world }) => ({
     orgId: pick([...world.organizations.keys(), `org_${NOWHERE}`]),
   }),
@@ -170,7 +176,7 @@ export const ARGUMENTS: Readonly<Record<string, Build>> = {
   "commands/services:define": ({ pick }) => ({
     name: pickName(pick),
     durationMinutes: pick([1, 30, 30, 60, 60, 1440]),
-    priceMinor: pick([0, 1, 5000, 1_000_000_000_000]),
+    priceMinor: pick([0, 1, 5000, 120_000, 2_500_000, 1_000_000_000_000]),
     ...(pick([true, false, false]) ? { depositMinor: pick([1, 1, 4999, 5000]) } : {}),
   }),
   "commands/services:retire": (scene, organization) => ({ serviceId: pickService(scene, organization) }),

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { payloadOf } from "./argumentModel.ts";
 import { needsNoMembership } from "./policyModel.ts";
-import { isOpen, predict, type Planned, type Prediction } from "./predict.ts";
+import { isOpen, memberOf, predict, type Planned, type Prediction } from "./predict.ts";
 import { checkQuery } from "./queries.ts";
 import {
   ask,
@@ -44,6 +44,7 @@ function isNewId(prefix: string, text: string): boolean {
 /** Whether one field of a result is what the plan says: an exact text, a token, or an id. */
 function isResultField(plan: string, text: string): boolean {
   if (plan.startsWith("=")) return text === plan.slice(1);
+  if (plan === "url") return URL.canParse(text);
   if (plan === "hash") return /^[0-9a-f]{64}$/u.test(text);
   return plan === "token" ? /^[A-Za-z0-9_-]{43}$/u.test(text) : isNewId(plan, text);
 }
@@ -58,10 +59,20 @@ function fitsPlan(planned: Planned, response: Committed): boolean {
   );
 }
 
-/** The answer of a replay: the first one again, without an invitation token that works no longer. */
-function replayOf(world: World, { response }: Stored, now: number): Committed {
-  const { invitationToken, ...ids } = response.result;
-  const isGone = invitationToken !== undefined && !isOpen(world, invitationToken, now);
+/** Whether the link to an account that was begun can still be completed. */
+function isLinkOpen(world: World, { orgId, response }: Stored, now: number): boolean {
+  const pending = organizationOf(world, orgId).view.account?.pending;
+  const isIts = pending?.linkId === response.result["linkId"];
+  return pending !== undefined && isIts && !pending.isReturned && now < pending.expiresAt;
+}
+
+/** The answer of a replay: the first one again, without an invitation token or a link that works no longer. */
+function replayOf(world: World, stored: Stored, now: number): Committed {
+  const { response } = stored;
+  const { invitationToken, state, authorizeUrl: _, ...ids } = response.result;
+  const isGone =
+    (invitationToken !== undefined && !isOpen(world, invitationToken, now)) ||
+    (state !== undefined && !isLinkOpen(world, stored, now));
   return { ...response, replayed: true, result: isGone ? ids : response.result };
 }
 
@@ -71,7 +82,17 @@ function fitsRejection(prediction: Prediction & { kind: "rejected" }, response: 
   );
 }
 
-type Response = Committed | Rejected | { status: "committed"; result: Record<string, never> };
+type Checkpoint = { size: number; root: string; checkpoint: string };
+type Response = Committed | Rejected | { status: "committed"; result: Record<string, never> | Checkpoint };
+
+/** A signed head of the whole ledger, as C2SP's tlog-checkpoint writes it. */
+function isCheckpoint(response: Response, size: number): boolean {
+  if (response.status !== "committed" || !("size" in response.result)) return false;
+  const { root, checkpoint, ...rest } = response.result;
+  const [, told = "", encoded = ""] = checkpoint.split("\n");
+  const isRoot = Buffer.from(encoded, "base64").toString("hex") === root;
+  return isDeepStrictEqual(rest, { size }) && told === String(size) && isRoot && /^[0-9a-f]{64}$/u.test(root);
+}
 
 /** Why the answer is not the predicted one, or nothing. */
 function mismatch(world: World, prediction: Prediction, response: Response, now: number): string | undefined {
@@ -82,6 +103,8 @@ function mismatch(world: World, prediction: Prediction, response: Response, now:
       case "selected":
       case "signedOut":
         return isDeepStrictEqual(response, { status: "committed", result: {} });
+      case "checkpoint":
+        return isCheckpoint(response, prediction.size);
       case "replayed":
         return isDeepStrictEqual(response, replayOf(world, prediction.stored, now));
       case "committed":
@@ -173,8 +196,11 @@ async function takeCommit(
   const exact = isMoment ? { recordedAt: (await readEvent(session, subject, receipt)).recordedAt } : {};
   recordEvents(organization, drafts, {
     actor: { kind: "user", id: userId, role: actorRole },
-    commandName: ledgerNameOf(call.function),
-    key: String(call.args["idempotencyKey"]),
+    source: {
+      kind: "command",
+      name: ledgerNameOf(call.function),
+      key: String(call.args["idempotencyKey"]),
+    },
     eventIds: receipt.eventIds,
     ...exact,
     ...timed,
@@ -185,8 +211,9 @@ async function takeCommit(
     call.function,
     call.args["idempotencyKey"],
   );
-  world.stored.set(slot, { call, orgId: receipt.orgId, payload: payloadOf(call.args), response });
-  const { invitationToken, invitationId = "" } = result;
+  world.stored.set(slot, { call, orgId: receipt.orgId, payload: payloadOf(call), response });
+  const { invitationToken, invitationId = "", state, linkId = "" } = result;
+  if (state !== undefined) world.linkStates.set(state, linkId);
   if (invitationToken !== undefined)
     world.tokens.set(invitationToken, { orgId: receipt.orgId, invitationId });
 }
@@ -231,6 +258,11 @@ async function probe(
 
 function takeRefusal(session: Session, call: Call, prediction: Prediction, response: Rejected): void {
   requireRefusal(response, ["status", "field"]);
+  const invited = session.world.tokens.get(String(call.args["invitationToken"]));
+  const { userId: callerId } = userOf(session.world, call.subject ?? "");
+  if (invited !== undefined && callerId !== undefined && call.function === "commands/members:acceptInvitation") {
+    session.world.knocked.add(`${invited.orgId} ${callerId}`);
+  }
   for (const text of textsIn(call.args)) session.refusedTexts.add(text);
   if (prediction.kind !== "rejected" || prediction.orgId === undefined) return;
   if (!RECORDED_REFUSALS.includes(response.code)) return;
@@ -246,7 +278,10 @@ function noteOutcome(session: Session, call: Call, response: Response): void {
   count(tally, outcome);
   if (outcome === "committed") count(tally, call.function.replace("commands/", ""));
   journal.push(`${show(call)} → ${show(response)}`);
-  const orgIds = "receipt" in response ? [response.receipt.orgId] : [];
+  const member =
+    response.status === "committed" && !("receipt" in response) ? memberOf(session.world, call) : "";
+  const orgIds =
+    "receipt" in response ? [response.receipt.orgId] : typeof member === "string" ? [] : [member.orgId];
   seenIds.push({ ids: idsIn(response), orgIds, call: show(call) });
 }
 
@@ -282,6 +317,9 @@ export async function checkCommand(session: Session, raw: Call): Promise<string 
     for (const text of textsIn(args)) session.committedTexts.add(text);
   }
   if (prediction.kind === "selected") userOf(world, call.subject ?? "").selected = prediction.orgId;
+  if (prediction.kind === "checkpoint") {
+    organizationOf(world, prediction.orgId).checkpoints.add(prediction.size);
+  }
   if (prediction.kind === "signedOut") {
     userOf(world, call.subject ?? "").sessionsValidFrom = prediction.validFrom;
   }

@@ -2,6 +2,7 @@
  * A second opinion on the projections: one pure fold from an exported ledger to every row that the queries
  * show, written from DESIGN's contracts. Imports nothing of the server.
  */
+import { foldAccount, foldPayment, type AccountRow, type PaymentRow } from "./paymentFold.ts";
 import type { Role } from "./policyModel.ts";
 
 export type Actor = { kind: string; id: string; role?: Role };
@@ -19,7 +20,7 @@ export type LedgerEvent = {
   data: Readonly<Record<string, unknown>>;
 };
 
-type Provenance = { version: number; createdAt: number; createdBy: Actor };
+export type Provenance = { version: number; createdAt: number; createdBy: Actor };
 
 export type OrganizationRow = Provenance & {
   orgId: string;
@@ -83,6 +84,9 @@ export type View = {
   members: Map<string, MemberRow>;
   services: Map<string, ServiceRow>;
   bookings: Map<string, BookingRow>;
+  payments: Map<string, PaymentRow>;
+  /** The account that takes the payments, once an owner began to link one. */
+  account: AccountRow | undefined;
   invitations: Map<string, InvitationRow>;
   auditLog: AuditRow[];
   /** Readings of the audit log: whose, and of what. No row shows them. */
@@ -101,6 +105,8 @@ export function emptyView(): View {
     members: new Map(),
     services: new Map(),
     bookings: new Map(),
+    payments: new Map(),
+    account: undefined,
     invitations: new Map(),
     auditLog: [],
     readings: new Map(),
@@ -137,6 +143,31 @@ const CATEGORY_OF_TYPE: Readonly<Record<string, string>> = {
   "booking.completed": "status",
   "booking.noShowMarked": "status",
   "booking.cancelled": "status",
+  ...Object.fromEntries(
+    "requested created creationUnknown creationFailed cancelRequested cancelled processing failed confirmed"
+      .split(" ")
+      .map((name) => [`payment.${name}`, "payment"]),
+  ),
+  ...Object.fromEntries(
+    (
+      "refundRequested refundApproved refundDeclined refundSubmitted refundUnknown refundNotSubmitted " +
+      "refundPending refunded refundFailed"
+    )
+      .split(" ")
+      .map((name) => [`payment.${name}`, "refund"]),
+  ),
+  ...Object.fromEntries(
+    ["Opened", "Updated", "FundsWithdrawn", "FundsReinstated", "Closed"].map((name) => [
+      `payment.dispute${name}`,
+      "dispute",
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["linkBegun", "linkReturned", "linked", "linkFailed", "unlinked"].map((name) => [
+      `stripeAccount.${name}`,
+      "integration",
+    ]),
+  ),
   "export.begun": "export",
   "reading.begun": "export",
 };
@@ -267,6 +298,12 @@ const FOLD_OF_STREAM: Readonly<Record<string, (view: View, event: LedgerEvent) =
   service: foldService,
   booking: foldBooking,
   reading: foldReading,
+  payment: (view, event) => {
+    foldPayment(view.payments, event);
+  },
+  stripeAccount: (view, event) => {
+    view.account = foldAccount(view.account, event);
+  },
   // Its line in the audit log is all that is left of it.
   export: () => undefined,
 };

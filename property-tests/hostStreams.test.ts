@@ -1,15 +1,24 @@
 /** Random command streams on the embedded host, through an official client. */
 import { expect, test } from "vitest";
 import { openHostBackend } from "../tests/support/hostBackend.ts";
+import { STRIPE_ENVIRONMENT } from "../tests/support/stripeEnvironment.ts";
 import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
 import { planFrom, planOf, runStreams } from "./runStreams.ts";
 import type { Bench } from "./session.ts";
 
 /** The host's clock is the machine's: nothing turns it, and the model allows for the time a call takes. */
 async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
-  const host = await openHostBackend();
+  const host = await openHostBackend({ ...STRIPE_ENVIRONMENT });
+  const door = `${host.host.siteUrl}/webhooks/stripe`;
+  const post = async (body: string, header: string | null): Promise<number> => {
+    const signature = header === null ? {} : { "stripe-signature": header };
+    const headers = { "content-type": "application/json", ...signature };
+    const response = await fetch(door, { method: "POST", headers, body });
+    await response.arrayBuffer();
+    return response.status;
+  };
   try {
-    await play({ backend: host, now: () => Date.now() });
+    await play({ backend: host, now: () => Date.now(), post });
   } finally {
     await host.close();
   }

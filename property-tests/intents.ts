@@ -15,6 +15,7 @@ export type Intent = {
     | "query"
     | "cursor"
     | "operator"
+    | "provider"
     | "advance";
   command: string;
   query: string;
@@ -44,10 +45,20 @@ const kind = weighted([
   [8, "query"],
   [8, "cursor"],
   [5, "operator"],
+  [16, "provider"],
   [4, "advance"],
 ]);
 
 const command = weighted([
+  [14, "commands/payments:request"],
+  [3, "commands/payments:cancel"],
+  [8, "commands/payments:requestRefund"],
+  [4, "commands/payments:approveRefund"],
+  [2, "commands/payments:declineRefund"],
+  [3, "commands/stripeAccount:beginLink"],
+  [3, "commands/stripeAccount:completeLink"],
+  [1, "commands/stripeAccount:unlink"],
+  [2, "commands/ledger:requestCheckpoint"],
   [2, "commands/session:selectOrganization"],
   [1, "commands/session:revokeOthers"],
   [1, "commands/organizations:create"],

@@ -35,7 +35,7 @@ async function record(
   const data = isFreeze ? { reason: "other" } : {};
   recordEvents(organization, [{ stream: `organization/${orgId}`, type, data }], {
     actor: { kind: "operator", id: "operator" },
-    commandName: `organizations.${verb}`,
+    source: { kind: "operator", name: `organizations.${verb}` },
     eventIds: [eventId],
     ...timed,
   });

@@ -11,6 +11,7 @@ import type { Role } from "./policyModel.ts";
 import { checkProjections } from "./projectionChecks.ts";
 import { checkCursor, checkQuery } from "./queries.ts";
 import { operate } from "./operator.ts";
+import { playProvider } from "./provider.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { newSession, requireEqual, type Bench, type Session, type Tally } from "./session.ts";
 import { userOf, type Call } from "./world.ts";
@@ -99,6 +100,9 @@ async function playIntent(session: Session, resolved: Resolved): Promise<void> {
       return;
     case "operator":
       await operate(session, resolved);
+      return;
+    case "provider":
+      await playProvider(session, resolved.pick);
       return;
     case "call":
       await send(session, resolved.call);

@@ -6,7 +6,14 @@ export const ROLES = ["owner", "manager", "staff", "freelancer", "guest", "audit
 export type Role = (typeof ROLES)[number];
 
 export type Permission =
-  "no" | "yes" | "below own rank" | "assigned" | "assigned or unassigned" | "assigned, no price";
+  | "no"
+  | "yes"
+  | "below own rank"
+  | "assigned"
+  | "assigned or unassigned"
+  | "assigned, no price"
+  | "not who asked"
+  | "own events";
 
 type Columns = readonly [Permission, Permission, Permission, Permission, Permission, Permission];
 
@@ -15,6 +22,8 @@ const RANKED: Columns = ["below own rank", "below own rank", "no", "no", "no", "
 const MANAGERS: Columns = ["yes", "yes", "no", "no", "no", "no"];
 const OR_ASSIGNED: Columns = ["yes", "yes", "assigned", "no", "no", "no"];
 const READERS: Columns = ["yes", "yes", "assigned or unassigned", "assigned, no price", "no", "no"];
+const OTHERS: Columns = ["not who asked", "not who asked", "no", "no", "no", "no"];
+const PROVERS: Columns = ["yes", "own events", "own events", "own events", "own events", "yes"];
 const AUDIT_LOG_READERS: Columns = ["yes", "yes", "no", "no", "no", "yes"];
 const LEDGER_READERS: Columns = ["yes", "no", "no", "no", "no", "yes"];
 
@@ -55,13 +64,38 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
   "projections/services:list": ["yes", "yes", "yes", "no", "no", "no"],
   "projections/bookings:list": READERS,
   "projections/bookings:get": READERS,
+  "commands/payments:request": OR_ASSIGNED,
+  "commands/payments:cancel": MANAGERS,
+  "commands/payments:requestRefund": MANAGERS,
+  "commands/payments:approveRefund": OTHERS,
+  "commands/payments:declineRefund": OTHERS,
+  "commands/stripeAccount:beginLink": OWNERS,
+  "commands/stripeAccount:completeLink": OWNERS,
+  "commands/stripeAccount:unlink": OWNERS,
+  "projections/payments:list": OR_ASSIGNED,
+  "projections/payments:get": OR_ASSIGNED,
+  "projections/payments:payerSecret": OR_ASSIGNED,
+  "projections/stripeAccount:current": MANAGERS,
   "commands/ledger:beginExport": LEDGER_READERS,
+  "commands/ledger:requestCheckpoint": LEDGER_READERS,
   "commands/auditLog:beginReading": AUDIT_LOG_READERS,
   "projections/auditLog:list": AUDIT_LOG_READERS,
   "projections/auditLog:range": AUDIT_LOG_READERS,
   "projections/ledger:head": LEDGER_READERS,
   "projections/ledger:events": LEDGER_READERS,
+  "projections/ledger:checkpoint": LEDGER_READERS,
+  "projections/ledger:checkpoints": LEDGER_READERS,
+  "projections/ledger:inclusionProof": PROVERS,
+  "projections/ledger:consistencyProof": LEDGER_READERS,
+  "projections/ledger:streamAt": LEDGER_READERS,
+  "projections/ledger:rowDigests": LEDGER_READERS,
+  "projections/securityLog:list": LEDGER_READERS,
+  "projections/alerts:list": LEDGER_READERS,
+  "projections/deliveries:list": LEDGER_READERS,
 };
+
+/** Every public function that there is. */
+export const FUNCTIONS: readonly string[] = Object.keys(TABLE);
 
 export const QUERIES: readonly string[] = Object.keys(TABLE).filter((name) =>
   name.startsWith("projections/"),
@@ -75,6 +109,11 @@ export const PAGED: readonly string[] = [
   "projections/bookings:list",
   "projections/auditLog:list",
   "projections/auditLog:range",
+  "projections/payments:list",
+  "projections/ledger:rowDigests",
+  "projections/securityLog:list",
+  "projections/alerts:list",
+  "projections/deliveries:list",
 ];
 
 /** Whether a function asks for a signed-in caller only, and for no membership. */
@@ -93,13 +132,15 @@ export function permissionOf(name: string, role: Role): Permission {
 export type Hold = "owner" | "operator" | "integrity check" | "closed";
 
 /** Owners and auditors read these in a frozen and in a closed organisation. */
-const ALWAYS_READ = [
-  "projections/organizations:current",
-  "projections/auditLog:list",
-  "projections/auditLog:range",
-  "projections/ledger:head",
-  "projections/ledger:events",
-];
+function isAlwaysRead(name: string): boolean {
+  const [room = "", list = ""] = name.split("/");
+  const [subject = ""] = list.split(":");
+  if (room !== "projections") return false;
+  return (
+    name === "projections/organizations:current" ||
+    ["auditLog", "ledger", "securityLog", "alerts", "deliveries"].includes(subject)
+  );
+}
 
 /** Owners and auditors write these in a frozen one whose chain takes events. */
 const RECORDED_WHEN_FROZEN = ["commands/ledger:beginExport", "commands/auditLog:beginReading"];
@@ -108,7 +149,9 @@ const RECORDED_WHEN_FROZEN = ["commands/ledger:beginExport", "commands/auditLog:
 export function isStopped(name: string, role: Role, hold: Hold | undefined): boolean {
   if (hold === undefined) return false;
   const isExporter = role === "owner" || role === "auditor";
-  if (ALWAYS_READ.includes(name)) return !isExporter;
+  if (isAlwaysRead(name)) return !isExporter;
+  // Nothing is signed over what may be damaged.
+  if (name === "commands/ledger:requestCheckpoint") return !isExporter || hold === "integrity check";
   if (RECORDED_WHEN_FROZEN.includes(name)) {
     return !isExporter || hold === "integrity check" || hold === "closed";
   }
@@ -120,11 +163,19 @@ export function stopCode(hold: Hold | undefined): "ORG_FROZEN" | "ORG_CLOSED" {
   return hold === "closed" ? "ORG_CLOSED" : "ORG_FROZEN";
 }
 
-/** Whether recent authentication is asked for. */
+const STEP_UP = [
+  ...["organizations:close", "organizations:linkProvider", "organizations:unlinkProvider"],
+  ...["payments:approveRefund", "stripeAccount:beginLink", "stripeAccount:unlink"],
+].map((name) => `commands/${name}`);
+
+/** Whether recent authentication is asked for, whatever it is about. */
 export function needsStepUp(name: string): boolean {
-  return ["close", "linkProvider", "unlinkProvider"].some(
-    (verb) => name === `commands/organizations:${verb}`,
-  );
+  return STEP_UP.includes(name);
+}
+
+/** Whether recent authentication may be asked for. */
+export function mayNeedStepUp(name: string): boolean {
+  return needsStepUp(name) || name === "commands/payments:requestRefund";
 }
 
 const RECENT_MS = 600_000;

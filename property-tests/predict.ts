@@ -13,7 +13,8 @@ import {
   permissionOf,
   type Role,
 } from "./policyModel.ts";
-import { RULES, type Rule, type Situation, type Violation } from "./rules.ts";
+import type { Rule, Situation, Violation } from "./rule.ts";
+import { RULES } from "./rules.ts";
 import {
   holdOf,
   organizationOfClaim,
@@ -42,6 +43,7 @@ export type Prediction = { invariant: string } & (
   | { kind: "replayed"; stored: Stored }
   | { kind: "selected"; orgId: string }
   | { kind: "signedOut"; validFrom: number }
+  | { kind: "checkpoint"; orgId: string; size: number }
   | { kind: "committed"; planned: Planned }
 );
 
@@ -129,7 +131,7 @@ function predictStored(world: World, call: Call, subject: string): Prediction | 
   const role = organization.view.members.get(userId)?.role ?? "guest";
   const hold = holdOf(organization);
   if (isStopped(call.function, role, hold)) return refused("INV-12", stopCode(hold));
-  if (stored.payload !== payloadOf(call.args)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
+  if (stored.payload !== payloadOf(call)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
   return { invariant: "INV-05", kind: "replayed", stored };
 }
 
@@ -221,6 +223,9 @@ function predictRelation(
     const concerned = rule.concerned?.(situation) ?? [];
     if (concerned.some((role) => !isBelow(member.role, role))) return refused("INV-08", "FORBIDDEN");
   }
+  if (permission === "not who asked" && rule.requester?.(situation) === member.userId) {
+    return refused("INV-08", "FORBIDDEN");
+  }
   if (permission === "assigned") {
     const booking = situation.view.bookings.get(String(call.args["bookingId"]));
     if (booking?.assigneeId !== member.userId) return refused("INV-08", "NOT_FOUND");
@@ -236,34 +241,44 @@ function predictVersion(call: Call, member: Member, rule: Rule): Prediction | un
   return refused("business", "VERSION_CONFLICT", "expectedVersion");
 }
 
-function lacksStepUp({ function: name, authenticatedAtS }: Call, now: number): boolean {
-  return needsStepUp(name) && !isRecent(authenticatedAtS, now);
+function lacksStepUp({ function: name, authenticatedAtS }: Call, rule: Rule, situation: Situation): boolean {
+  const isAsked = needsStepUp(name) || rule.needsStepUp?.(situation) === true;
+  return isAsked && !isRecent(authenticatedAtS, situation.now);
+}
+
+function situationOf(world: World, { args, claim }: Call, member: Member, now: number): Situation {
+  const { orgId, organization, userId, role } = member;
+  return {
+    ...{ view: organization.view, orgId, userId, role, args, now },
+    claim: {
+      issuer: world.issuer,
+      providerOrgId: claim,
+      isTaken: organizationOfClaim(world, claim) !== undefined,
+    },
+    linkOf: (state) => world.linkStates.get(state),
+  };
 }
 
 function predictMember(world: World, call: Call, member: Member, now: number): Prediction {
-  const rule = RULES[call.function];
-  if (rule === undefined) throw new Error(`no rule for ${call.function}`);
   const hold = holdOf(member.organization);
   if (isStopped(call.function, member.role, hold)) return refused("INV-12", stopCode(hold));
   if (permissionOf(call.function, member.role) === "no") return refused("INV-08", "FORBIDDEN");
   const wrong = badFields(call.function, call.args);
   if (wrong.length > 0) return predictInvalid(wrong);
   const { orgId, organization } = member;
-  const { userId } = member;
-  const { issuer } = world;
-  const claim = {
-    issuer,
-    providerOrgId: call.claim,
-    isTaken: organizationOfClaim(world, call.claim) !== undefined,
-  };
-  const situation: Situation = { view: organization.view, orgId, userId, args: call.args, now, claim };
+  if (call.function === "commands/ledger:requestCheckpoint") {
+    return { invariant: "INV-02", kind: "checkpoint", orgId, size: organization.events.length };
+  }
+  const rule = RULES[call.function];
+  if (rule === undefined) throw new Error(`no rule for ${call.function}`);
+  const situation = situationOf(world, call, member, now);
   const forbidden = predictRelation(call, member, rule, situation);
   if (forbidden !== undefined) return forbidden;
-  if (lacksStepUp(call, now)) return refused("INV-08", "STEP_UP_REQUIRED");
+  if (lacksStepUp(call, rule, situation)) return refused("INV-08", "STEP_UP_REQUIRED");
   const slot = storageKey(orgId, call.subject ?? "", call.function, call.args["idempotencyKey"]);
   const stored = world.stored.get(slot);
   if (stored !== undefined) {
-    if (stored.payload !== payloadOf(call.args)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
+    if (stored.payload !== payloadOf(call)) return refused("INV-05", "IDEMPOTENCY_KEY_REUSED");
     return { invariant: "INV-05", kind: "replayed", stored };
   }
   const stale = predictVersion(call, member, rule);

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { badFields } from "./argumentModel.ts";
 import { PAGED } from "./policyModel.ts";
-import { answerOf, type Answer } from "./queryModel.ts";
+import type { Answer } from "./answer.ts";
+import { answerOf } from "./queryModel.ts";
 import { isHeldBy, memberOf } from "./predict.ts";
 import {
   ask,
@@ -63,16 +64,30 @@ async function reply(session: Session, call: Call, isPaged: boolean): Promise<Re
 }
 
 /** Fields that only the server's clock knows, and the wording that is its own. */
-const UNCERTAIN = ["createdAt", "joinedAt", "at", "summary"];
+const ITS_OWN = ["summary", "receivedAt", "digest"];
+const UNCERTAIN = ["createdAt", "joinedAt", "at", "linkedAt", ...ITS_OWN];
 
 function comparable(row: object, isExact: boolean): Record<string, unknown> {
-  const dropped = isExact ? ["summary"] : UNCERTAIN;
+  const dropped = isExact ? ITS_OWN : UNCERTAIN;
   return Object.fromEntries(Object.entries(row).filter(([name]) => !dropped.includes(name)));
+}
+
+function deliveryKey({ deliveryId, status, reason }: Record<string, unknown>): string | undefined {
+  return deliveryId === undefined ? undefined : JSON.stringify([deliveryId, reason, status]);
 }
 
 function sorted(rows: readonly object[], isExact: boolean): Record<string, unknown>[] {
   const keyOf = (row: Record<string, unknown>): string =>
-    String(row["bookingId"] ?? row["serviceId"] ?? row["eventId"] ?? row["orgId"] ?? row["userId"]);
+    String(
+      row["paymentId"] ??
+        row["key"] ??
+        deliveryKey(row) ??
+        row["bookingId"] ??
+        row["serviceId"] ??
+        row["eventId"] ??
+        row["orgId"] ??
+        row["userId"],
+    );
   return rows.map((row) => comparable(row, isExact)).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
@@ -105,8 +120,17 @@ function requireValue(call: Call, expected: Answer, value: unknown, isExact: boo
       if (expected.order !== undefined) requireOrder(rows, expected.order);
       return;
     }
-    case "row":
-      requireEqual("INV-06", what, comparable(value as object, isExact), comparable(expected.row, isExact));
+    case "row": {
+      const row = typeof value === "object" && value !== null ? comparable(value, isExact) : value;
+      const wanted = expected.row === null ? null : comparable(expected.row, isExact);
+      requireEqual("INV-06", what, row, wanted);
+      return;
+    }
+    case "list":
+      requireOrder(value as object[], expected.order);
+      return;
+    case "fits":
+      require("INV-06", expected.fits(value), what, value);
       return;
     case "head":
       requireEqual("INV-02", what, (value as { seq: number }).seq, expected.seq);
@@ -150,6 +174,7 @@ export async function checkQuery(
   }
   const refusal = requireRefusal(answer.data, ["field"]);
   const what = `${raw.function} ${show(raw.args)} by ${raw.subject ?? "nobody"} was refused: ${show(refusal)}`;
+  if (expected.kind === "fits" && expected.orElse === refusal.code) return JSON.stringify(refusal);
   if (expected.kind !== "refused") throw new Error(`INV-08 ${what}`);
   requireEqual("INV-08", what, refusal.code, expected.code);
   const isNamed = expected.fields.some((field) => refusal.field?.startsWith(field) ?? false);
@@ -176,7 +201,8 @@ export async function checkCursor(session: Session, call: Call, cursor: string):
     const data = refusalIn(error);
     // Convex's own words for a cursor of something else; whoever may not ask at all hears of that first.
     if (isDeepStrictEqual(data, { isConvexSystemError: true, paginationError: "InvalidCursor" })) {
-      require("INV-08", expected.kind === "rows", "a cursor is looked at before its caller", show(call));
+      const isList = expected.kind === "rows" || expected.kind === "list";
+      require("INV-08", isList, "a cursor is looked at before its caller", show(call));
       return;
     }
     const { code } = requireRefusal(data, ["field"]);
@@ -185,13 +211,14 @@ export async function checkCursor(session: Session, call: Call, cursor: string):
   }
   count(session.tally, "cursor answered");
   const what = `${call.function} from a used cursor by ${call.subject ?? "nobody"}`;
-  if (expected.kind !== "rows") throw new Error(`INV-08 ${what} answered: ${show(result)}`);
-  const allowed = sorted(expected.rows, false);
-  const found = sorted(result.page, false);
-  const surplus = found.filter((row) => !allowed.some((known) => isDeepStrictEqual(known, row)));
-  requireEqual("INV-07", `rows that are not theirs, ${what}`, surplus, []);
-  const texts = new Set(found.map((row) => JSON.stringify(row)));
-  requireEqual("INV-06", `a row twice, ${what}`, texts.size, found.length);
+  if (expected.kind === "rows") {
+    const allowed = sorted(expected.rows, false);
+    const found = sorted(result.page, false);
+    const surplus = found.filter((row) => !allowed.some((known) => isDeepStrictEqual(known, row)));
+    requireEqual("INV-07", `rows that are not theirs, ${what}`, surplus, []);
+    const texts = new Set(found.map((row) => JSON.stringify(row)));
+    requireEqual("INV-06", `a row twice, ${what}`, texts.size, found.length);
+  } else if (expected.kind !== "list") throw new Error(`INV-08 ${what} answered: ${show(result)}`);
   session.seenIds.push({
     ids: idsIn(result.page),
     orgIds: organizationsFor(session.world, call),

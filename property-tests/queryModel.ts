@@ -1,21 +1,12 @@
 /** What every public query must answer, from the model's view of the organisation. */
+import { refusal, type Answer } from "./answer.ts";
 import { badFields } from "./argumentModel.ts";
+import { evidenceAnswer } from "./evidenceModel.ts";
 import type { BookingRow, OrganizationRow, View } from "./fold.ts";
+import { listedPayment, type PaymentRow } from "./paymentFold.ts";
 import { isStopped, permissionOf, stopCode, type Permission, type Role } from "./policyModel.ts";
 import { isHeldBy, isSignedIn, memberOf, type Member } from "./predict.ts";
 import { holdOf, userOf, type Call, type Organization, type World } from "./world.ts";
-
-/** A list that is read page by page, one row, or a refusal. */
-export type Answer =
-  | { kind: "refused"; code: string; fields: readonly string[] }
-  | { kind: "rows"; rows: readonly object[]; order?: { by: string; direction: 1 | -1 } }
-  | { kind: "row"; row: object }
-  | { kind: "head"; seq: number }
-  | { kind: "events"; count: number };
-
-function refusal(code: string, fields: readonly string[] = []): Answer {
-  return { kind: "refused", code, fields };
-}
 
 function maySee(permission: Permission, row: BookingRow, userId: string): boolean {
   if (permission === "yes") return true;
@@ -69,6 +60,79 @@ function readingAnswer(view: View, userId: string, readingId: string): Answer {
   return { kind: "rows", rows, order: { by: "seq", direction: 1 } };
 }
 
+function maySeePayment(view: View, permission: Permission, userId: string, row: PaymentRow): boolean {
+  return permission === "yes" || view.bookings.get(row.bookingId)?.assigneeId === userId;
+}
+
+function paymentsAnswer(
+  view: View,
+  permission: Permission,
+  userId: string,
+  { status, bookingId }: Call["args"],
+): Answer {
+  if (bookingId !== undefined) {
+    const booking = view.bookings.get(String(bookingId));
+    if (booking === undefined || !maySee(permission, booking, userId)) return refusal("NOT_FOUND");
+  }
+  const rows = [...view.payments.values()]
+    .filter((row) => maySeePayment(view, permission, userId, row))
+    .filter((row) => (status ?? row.status) === row.status && (bookingId ?? row.bookingId) === row.bookingId)
+    .map((row) => listedPayment(row, permission === "yes"));
+  return { kind: "rows", rows, order: { by: "paymentId", direction: -1 } };
+}
+
+/** What the payer pays with is not given to the backend here, so that there never is one. */
+function paymentAnswer(
+  name: string,
+  { view }: Organization,
+  permission: Permission,
+  { userId, paymentId }: { userId: string; paymentId: string },
+): Answer {
+  const row = view.payments.get(paymentId);
+  if (row === undefined || !maySeePayment(view, permission, userId, row)) return refusal("NOT_FOUND");
+  const isSecret = name === "projections/payments:payerSecret";
+  return { kind: "row", row: isSecret ? null : listedPayment(row, permission === "yes") };
+}
+
+function accountRow({ account }: View): object | null {
+  if (account === undefined) return null;
+  const { linked, pending: _, ...provenance } = account;
+  return {
+    status: linked === undefined ? "unlinked" : "linked",
+    account: linked?.account ?? null,
+    linkedAt: linked?.linkedAt ?? null,
+    ...provenance,
+  };
+}
+
+/** Payments, the account that takes them, and what was delivered; undefined for another query. */
+function moneyAnswer(
+  name: string,
+  { organization, userId }: Member,
+  permission: Permission,
+  args: Call["args"],
+): Answer | undefined {
+  const { view } = organization;
+  switch (name) {
+    case "projections/payments:list":
+      return paymentsAnswer(view, permission, userId, args);
+    case "projections/payments:get":
+    case "projections/payments:payerSecret":
+      return paymentAnswer(name, organization, permission, { userId, paymentId: String(args["paymentId"]) });
+    case "projections/stripeAccount:current":
+      return { kind: "row", row: accountRow(view) };
+    case "projections/deliveries:list": {
+      const rows = [...organization.deliveries.values()];
+      return { kind: "rows", rows, order: { by: "receivedAt", direction: -1 } };
+    }
+    case "projections/securityLog:list":
+    case "projections/alerts:list":
+      return { kind: "list", order: { by: "at", direction: -1 } };
+    default:
+      return undefined;
+  }
+}
+
 function memberAnswer(name: string, member: Member, permission: Permission, args: Call["args"]): Answer {
   const { view, events } = member.organization;
   switch (name) {
@@ -116,5 +180,9 @@ export function answerOf(world: World, call: Call): Answer {
   if (permission === "no") return refusal("FORBIDDEN");
   const wrong = badFields(name, call.args);
   if (wrong.length > 0) return refusal("INVALID", wrong);
-  return memberAnswer(name, member, permission, call.args);
+  return (
+    evidenceAnswer(world, name, member, permission, call.args) ??
+    moneyAnswer(name, member, permission, call.args) ??
+    memberAnswer(name, member, permission, call.args)
+  );
 }

@@ -1,8 +1,18 @@
 /** From an intent to a call: picks the caller, the token, the object and the arguments from what exists. */
-import { CANCEL_REASONS, FREEZE_REASONS, TIME_ZONES, type Args } from "./argumentModel.ts";
+import {
+  CANCEL_REASONS,
+  FREEZE_REASONS,
+  PAYMENT_METHODS,
+  PAYMENT_STATUSES,
+  REFUND_REASONS,
+  TABLES,
+  TIME_ZONES,
+  type Args,
+} from "./argumentModel.ts";
 import { ARGUMENTS, pickBooking, PROVIDER_ORGANIZATIONS } from "./commandArguments.ts";
 import { spoil, type Pick } from "./garbage.ts";
 import type { Intent } from "./intents.ts";
+import { pickPayment } from "./paymentArguments.ts";
 import { PAGED, ROLES } from "./policyModel.ts";
 import { RULES } from "./rules.ts";
 import {
@@ -34,6 +44,8 @@ export type Resolved =
   | { kind: "twins"; foreign: Call; nowhere: Call }
   /** A query that goes on from a cursor which somebody was given for something. */
   | { kind: "cursor"; call: Call; which: number }
+  /** Something that the provider, or whoever plays it, does. */
+  | { kind: "provider"; pick: Pick }
   | { kind: "operator"; orgId: string; action: OperatorAction }
   | { kind: "advance"; byMs: number };
 
@@ -75,7 +87,8 @@ function commandCall(scene: Scene, name: string): Call {
   const { organization, ...token } = (isLink ? pickLink : pickClaim)(scene, picked, subject);
   const args = ARGUMENTS[name]?.(scene, organization, name, subject) ?? {};
   const version = versionArgs(scene, organization, { name, subject, args });
-  const key = name.startsWith("commands/session:") ? {} : { idempotencyKey: intent.key };
+  const isKeyless = name.startsWith("commands/session:") || name === "commands/ledger:requestCheckpoint";
+  const key = isKeyless ? {} : { idempotencyKey: intent.key };
   const session = pickSession(scene, organization, subject, name);
   return { subject, ...token, ...session, function: name, args: { ...args, ...version, ...key } };
 }
@@ -87,6 +100,33 @@ function pickReading({ pick, world }: Scene, { view }: Organization, subject: st
   const own = all.filter(([, reading]) => reading.userId === userId);
   const [readingId] = pick([...all, ...own, ...own, [`rdg_${NOWHERE}`] as const]);
   return readingId;
+}
+
+/** A size that was signed, or another number up to a little over the head. */
+function pickSize({ pick }: Scene, { checkpoints, events }: Organization): number {
+  return pick([...checkpoints, ...checkpoints, 1, Math.max(1, events.length), events.length + 1]);
+}
+
+function evidenceArgs(scene: Scene, name: string, organization: Organization): Args {
+  const { pick } = scene;
+  const { events } = organization;
+  switch (name) {
+    case "projections/ledger:checkpoint":
+      return pick([true, false]) ? {} : { size: pickSize(scene, organization) };
+    case "projections/ledger:checkpoints":
+      return pick([true, false]) ? {} : { afterSize: pickSize(scene, organization), limit: pick([1, 50]) };
+    case "projections/ledger:inclusionProof": {
+      const event = pick([...events, { seq: 10_000, eventId: `evt_${NOWHERE}` }]);
+      const by = pick([{ seq: event.seq }, { eventId: event.eventId }, { seq: event.seq }, {}]);
+      return pick([true, false]) ? by : { ...by, size: pickSize(scene, organization) };
+    }
+    case "projections/ledger:consistencyProof":
+      return { fromSize: pickSize(scene, organization), toSize: pickSize(scene, organization) };
+    default: {
+      const { stream, seq } = pick([...events, { stream: `booking/bkg_${NOWHERE}`, seq: 1 }]);
+      return { stream: pick([stream, stream, stream, "nothing"]), seq: pick([seq, seq, 1, 10_000]) };
+    }
+  }
 }
 
 function queryArgs(scene: Scene, name: string, organization: Organization, subject: string | null): Args {
@@ -108,8 +148,29 @@ function queryArgs(scene: Scene, name: string, organization: Organization, subje
       };
     case "projections/ledger:events":
       return pick([true, false]) ? {} : { afterSeq: pick([0, 1, 5, 10_000]), limit: pick([1, 50, 1000]) };
+    case "projections/ledger:checkpoint":
+    case "projections/ledger:checkpoints":
+    case "projections/ledger:inclusionProof":
+    case "projections/ledger:consistencyProof":
+    case "projections/ledger:streamAt":
+      return evidenceArgs(scene, name, organization);
+    case "projections/ledger:rowDigests":
+      return { table: pick(TABLES), paginationOpts: { numItems, cursor: null } };
+    case "projections/payments:get":
+    case "projections/payments:payerSecret":
+      return { paymentId: pickPayment(scene, organization, name)?.paymentId ?? `pay_${NOWHERE}` };
+    case "projections/payments:list":
+      return {
+        paginationOpts: { numItems, cursor: null },
+        ...pick([
+          {},
+          { status: pick(PAYMENT_STATUSES) },
+          { bookingId: pickBooking(scene, organization, name, subject) },
+        ]),
+      };
     case "projections/organizations:current":
     case "projections/ledger:head":
+    case "projections/stripeAccount:current":
       return {};
     default:
       return { paginationOpts: { numItems, cursor: null } };
@@ -126,15 +187,22 @@ function queryCall(scene: Scene): Call {
   return { subject, ...token, ...session, function: intent.query, args };
 }
 
+function reasonsOf(name: string): readonly string[] {
+  if (name.includes("payments")) return REFUND_REASONS;
+  return name.includes("bookings") ? CANCEL_REASONS : FREEZE_REASONS;
+}
+
 /** A valid change of a payload that was used before. */
 function changed({ args, function: name }: Call, pick: Pick): Args {
   const others: Readonly<Record<string, readonly unknown[]>> = {
     name: ["Another name"],
     role: ROLES.filter((role) => role !== args["role"]),
     startsAt: [Number(args["startsAt"]) + 1],
-    reason: (name.includes("bookings") ? CANCEL_REASONS : FREEZE_REASONS).filter(
-      (reason) => reason !== args["reason"],
-    ),
+    reason: reasonsOf(name).filter((reason) => reason !== args["reason"]),
+    amountMinor: [Number(args["amountMinor"]) + 1],
+    method: PAYMENT_METHODS.filter((method) => method !== args["method"]),
+    paymentId: [`pay_${NOWHERE}`],
+    code: ["ac_Another00000000"],
     fromSeq: [Number(args["fromSeq"]) + 1],
     priceMinor: [Number(args["priceMinor"]) === 7 ? 8 : 7],
     invitationToken: ["B".repeat(43)],
@@ -182,6 +250,16 @@ const FOREIGN_FIELDS = [
   ["commands/bookings:reschedule", "bookingId"],
   ["commands/bookings:cancel", "bookingId"],
   ["commands/members:revokeInvitation", "invitationId"],
+  ["commands/payments:request", "bookingId"],
+  ["commands/payments:cancel", "paymentId"],
+  ["commands/payments:requestRefund", "paymentId"],
+  ["commands/payments:approveRefund", "paymentId"],
+  ["commands/payments:approveRefund", "refundId"],
+  ["commands/payments:declineRefund", "paymentId"],
+  ["commands/payments:declineRefund", "refundId"],
+  ["projections/payments:list", "bookingId"],
+  ["projections/payments:get", "paymentId"],
+  ["projections/payments:payerSecret", "paymentId"],
   ["projections/bookings:get", "bookingId"],
   ["projections/auditLog:range", "readingId"],
 ] as const;
@@ -196,11 +274,17 @@ const PREFIX: Readonly<Record<IdField, string>> = {
   bookingId: "bkg",
   invitationId: "inv",
   readingId: "rdg",
+  paymentId: "pay",
+  refundId: "rfd",
 };
 
 function idsIn({ view, orgId }: Organization, field: IdField): string[] {
   if (field === "orgId") return [orgId];
   if (field === "invitationId") return [...view.invitations.keys()];
+  if (field === "paymentId") return [...view.payments.keys()];
+  if (field === "refundId") {
+    return [...view.payments.values()].flatMap(({ requests }) => requests.map(({ refundId }) => refundId));
+  }
   if (field === "readingId") return [...view.readings.keys()];
   if (field === "serviceId") return [...view.services.keys()];
   return field === "bookingId" ? [...view.bookings.keys()] : [...view.members.keys()];
@@ -290,6 +374,8 @@ export function resolve(world: World, intent: Intent, now: number): Resolved | u
       };
     case "operator":
       return pickOperation(scene);
+    case "provider":
+      return { kind: "provider", pick };
     case "advance": {
       const short = [1, 1000, MINUTE_MS, 20 * MINUTE_MS, 20 * MINUTE_MS, 40 * MINUTE_MS];
       return { kind: "advance", byMs: pick([...short, ...short, DAY_MS, 8 * DAY_MS]) };

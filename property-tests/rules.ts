@@ -2,44 +2,14 @@
 import { createHash } from "node:crypto";
 import type { Args } from "./argumentModel.ts";
 import type { BookingRow, BookingStatus, View } from "./fold.ts";
+import { PAYMENT_RULES } from "./paymentRules.ts";
 import type { Role } from "./policyModel.ts";
-import type { Draft } from "./world.ts";
-
-export type Violation = { code: string; field?: string };
-
-export type Situation = {
-  view: View;
-  orgId: string;
-  /** The caller. */
-  userId: string;
-  args: Args;
-  now: number;
-  /** The token's own claim, as a provider's organisation. */
-  claim: { issuer: string; providerOrgId: unknown; isTaken: boolean };
-};
-
-export type Rule = {
-  /** The stream that the command concerns; absent when it founds one. */
-  stream?: (args: Args, caller: { orgId: string; userId: string }) => string;
-  /** Roles that the rank rule speaks about. */
-  concerned?: (situation: Situation) => Role[];
-  /** Everything that forbids the command; the server names any one of it. */
-  violations: (situation: Situation) => Violation[];
-  /** Fields of the result with the prefix of the id they hold. */
-  result: Readonly<Record<string, "bkg" | "svc" | "inv" | "exp" | "rdg" | "token" | "hash">>;
-  events: (situation: Situation, result: Readonly<Record<string, string>>) => Draft[];
-};
+import { text, when, type Rule, type Situation, type Violation } from "./rule.ts";
 
 const MINUTE_MS = 60_000;
 export const WEEK_MS = 604_800_000;
 
-const text = (args: Args, field: string): string => String(args[field]);
 const number = (args: Args, field: string): number => Number(args[field]);
-
-function when(condition: boolean, code: string, field?: string): Violation[] {
-  if (!condition) return [];
-  return [field === undefined ? { code } : { code, field }];
-}
 
 function isActive(view: View, userId: string): boolean {
   return view.members.get(userId)?.status === "active";
@@ -407,6 +377,7 @@ const changeRole = onMember(
 const remove = onMember({ violations: lastOwner, events: roleEvent("member.removed") }, false);
 
 export const RULES: Readonly<Record<string, Rule>> = {
+  ...PAYMENT_RULES,
   "commands/organizations:rename": rename,
   "commands/organizations:linkProvider": linkProvider,
   "commands/organizations:unlinkProvider": unlinkProvider,

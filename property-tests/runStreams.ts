@@ -19,10 +19,11 @@ export function planFrom(defaults: { runs: number; commands: number }): Plan {
 }
 
 function sum(tallies: readonly Tally[]): Tally {
-  const total: Tally = { commands: 0, queries: 0, outcomes: new Map() };
-  for (const { commands, queries, outcomes } of tallies) {
+  const total: Tally = { commands: 0, queries: 0, deliveries: 0, outcomes: new Map() };
+  for (const { commands, queries, deliveries, outcomes } of tallies) {
     total.commands += commands;
     total.queries += queries;
+    total.deliveries += deliveries;
     for (const [outcome, times] of outcomes) {
       total.outcomes.set(outcome, (total.outcomes.get(outcome) ?? 0) + times);
     }
@@ -35,13 +36,13 @@ function report(
   { seed, length }: { seed: number; length: number },
   tallies: readonly Tally[],
 ): void {
-  const { commands, queries, outcomes } = sum(tallies);
+  const { commands, queries, deliveries, outcomes } = sum(tallies);
   const counted = [...outcomes]
     .sort(([, a], [, b]) => b - a)
     .map(([outcome, times]) => `${outcome} ${times}`);
   console.info(
     `${name}: seed ${seed}, ${tallies.length} streams of ${length} intents, ${commands} commands, ` +
-      `${queries} queries\n  ${counted.join(", ")}`,
+      `${queries} queries, ${deliveries} deliveries\n  ${counted.join(", ")}`,
   );
 }
 

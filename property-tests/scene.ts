@@ -1,7 +1,7 @@
 /** Who calls, where and with which token: picked from what exists. */
 import type { Pick } from "./garbage.ts";
 import type { Intent } from "./intents.ts";
-import { needsNoMembership, needsStepUp, permissionOf } from "./policyModel.ts";
+import { needsNoMembership, mayNeedStepUp, permissionOf } from "./policyModel.ts";
 import type { Organization, Times, User, World } from "./world.ts";
 
 /** Ids in due form that name nothing. */
@@ -116,7 +116,7 @@ export function pickSession(
   const hasEnded = hasEndedTokens(user, view);
   const nowS = Math.floor(now / 1000);
   // For what asks for recent authentication a likely caller proves who they are, and others take an older proof.
-  if (needsStepUp(name) && (intent.isLikely || user.issued.length === 0)) {
+  if (mayNeedStepUp(name) && (intent.isLikely || user.issued.length === 0)) {
     return issue(user, { issuedAtS: nowS, authenticatedAtS: nowS });
   }
   const session = intent.isLikely && hasEnded && pick([true, true, false]) ? "now" : intent.session;

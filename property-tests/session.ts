@@ -14,11 +14,23 @@ export type Bench = {
   now: () => number;
   /** Turns the clock on; absent where it is the machine's. */
   advance?: (byMs: number) => void;
-  /** How many functions wait to run; absent where the backend does not say. */
-  countScheduled?: () => Promise<number>;
+  /** Knocks at the provider's door with a body and its signature; answers the status. */
+  post: (body: string, header: string | null) => Promise<number>;
+  /** What effects and jobs do, where the test takes their steps itself; absent where the backend runs them. */
+  jobs?: Jobs;
 };
 
-export type Tally = { commands: number; queries: number; outcomes: Map<string, number> };
+export type Scheduled = { id: string; name: string; args: Readonly<Record<string, unknown>> };
+export type OutboxRow = { orgId: string; outboxId: string; kind: string; subject: string };
+
+export type Jobs = {
+  /** Functions that wait to run, oldest first. */
+  scheduled: () => Promise<Scheduled[]>;
+  /** Every effect that was ever put into the outbox. */
+  outbox: () => Promise<OutboxRow[]>;
+};
+
+export type Tally = { commands: number; queries: number; deliveries: number; outcomes: Map<string, number> };
 
 /** The ids in an answer and the organisations that they may belong to. */
 export type SeenIds = { ids: readonly string[]; orgIds: readonly string[]; call: string };
@@ -31,6 +43,8 @@ export type Session = {
   readonly clients: Map<string, Client>;
   readonly tally: Tally;
   readonly journal: string[];
+  /** The scheduled functions that were run. */
+  readonly taken: Set<string>;
   readonly seenIds: SeenIds[];
   /** Every cursor that anybody was ever given, the newest last, and by which function. */
   readonly cursors: { cursor: string; function: string }[];
@@ -44,9 +58,10 @@ export type Session = {
 export function newSession(bench: Bench): Session {
   return {
     bench,
-    world: newWorld(bench.backend.issuer),
+    world: newWorld(bench.backend.issuer, bench.jobs === undefined),
+    taken: new Set(),
     clients: new Map(),
-    tally: { commands: 0, queries: 0, outcomes: new Map() },
+    tally: { commands: 0, queries: 0, deliveries: 0, outcomes: new Map() },
     journal: [],
     seenIds: [],
     cursors: [],
@@ -119,7 +134,7 @@ export async function ask(session: Session, call: Call): Promise<unknown> {
   return await client.query(makeFunctionReference<"query", Args>(call.function), call.args);
 }
 
-const ID = /\b(?:org|usr|svc|bkg|inv|evt|exp|rdg)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/gu;
+const ID = /\b(?:org|usr|svc|bkg|inv|evt|exp|rdg|pay|rfd|lnk)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/gu;
 
 /** Every id in a value or a text. */
 export function idsIn(value: unknown): string[] {

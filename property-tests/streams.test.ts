@@ -3,13 +3,14 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openTestBackend } from "../tests/support/testBackend.ts";
 import { REGRESSION_SEEDS } from "./regressionSeeds.ts";
 import { planFrom, planOf, runStreams } from "./runStreams.ts";
-import type { Bench } from "./session.ts";
+import type { Bench, Jobs, Scheduled } from "./session.ts";
 
 /** 2026-06-01 08:00 UTC. */
 const FIRST_DAY_MS = 1_780_300_800_000;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
+  // What is scheduled does not run by itself: the streams take each step, so that a seed always means the same.
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout"] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -18,15 +19,30 @@ afterEach(() => {
 async function withBench(play: (bench: Bench) => Promise<void>): Promise<void> {
   vi.setSystemTime(FIRST_DAY_MS);
   const backend = openTestBackend();
-  const countScheduled = async (): Promise<number> =>
-    (await backend.t.run(async (ctx) => await ctx.db.system.query("_scheduled_functions").collect())).length;
+  const jobs: Jobs = {
+    scheduled: async () => {
+      const rows = await backend.t.run(
+        async (ctx) => await ctx.db.system.query("_scheduled_functions").collect(),
+      );
+      return rows.map(({ _id, name: called, args: [args] }) => ({
+        id: _id,
+        name: called,
+        args: args as Scheduled["args"],
+      }));
+    },
+    outbox: async () => await backend.t.run(async (ctx) => await ctx.db.query("outbox").collect()),
+  };
   await play({
     backend,
     now: () => Date.now(),
     advance: (byMs) => {
       vi.setSystemTime(Date.now() + byMs);
     },
-    countScheduled,
+    post: async (body, header) => {
+      const headers = header === null ? {} : { "stripe-signature": header };
+      return (await backend.t.fetch("/webhooks/stripe", { method: "POST", headers, body })).status;
+    },
+    jobs,
   });
   await backend.close();
 }

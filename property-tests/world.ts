@@ -1,6 +1,7 @@
 /** What the model knows of the backend: users, organisations, the events it expects, the keys that were used. */
 import { emptyView, foldEvent, type Actor, type LedgerEvent, type View } from "./fold.ts";
 import type { Args } from "./argumentModel.ts";
+import type { KnownDelivery, ListedDelivery } from "./deliveryModel.ts";
 import type { Hold } from "./policyModel.ts";
 
 /** One call of a public function. */
@@ -34,10 +35,11 @@ export type Rejected = { status: "rejected"; code: string; message: string; fiel
 
 /** What the model expects of an event besides its ids, its hash and its exact time. */
 export type Draft = { stream: string; type: string; data: Readonly<Record<string, unknown>> };
+/** Whence an event came, as it stands in it but for the policy's fingerprint. */
+export type Source = Readonly<Record<string, unknown>> & { kind: string };
+
 export type ExpectedEvent = LedgerEvent & {
-  commandName: string;
-  /** Absent when the operator did it. */
-  key: string | undefined;
+  source: Source;
   /** The client's clock before and after the call. */
   earliest: number;
   latest: number;
@@ -66,6 +68,10 @@ export type Organization = {
   readonly receipts: Receipt[];
   /** Whether the integrity check holds it frozen; no event says so. */
   isHeld: boolean;
+  /** The sizes of the checkpoints that somebody asked for. */
+  readonly checkpoints: Set<number>;
+  /** What providers delivered about it, by id and body. */
+  readonly deliveries: Map<string, ListedDelivery>;
 };
 
 /** A committed command, as a replay must answer it. */
@@ -80,9 +86,24 @@ export type World = {
   readonly stored: Map<string, Stored>;
   /** Every invitation token that was handed out, with its invitation. */
   readonly tokens: Map<string, { orgId: string; invitationId: string }>;
+  /** The states that links to an account began with, and their links. */
+  readonly linkStates: Map<string, string>;
+  /** What no ledger may hold, besides the tokens. */
+  readonly secrets: Set<string>;
+  /** Genuine deliveries, in the order in which they came first. */
+  readonly deliveries: KnownDelivery[];
+  /** The payment that each of the provider's objects is about. */
+  readonly objects: Map<string, ObjectPlace>;
+  /** Whether the backend signs checkpoints by itself, at times that the model does not know. */
+  readonly signsByItself: boolean;
+  /** Who was refused at an organisation's invitation, as `organisation user`: its security log names them. */
+  readonly knocked: Set<string>;
   /** Refusals that the organisations' security logs must hold: organisation, user, function, code. */
   readonly refusals: string[];
 };
+
+/** What an object of the provider is about, and the account that it was made with. */
+export type ObjectPlace = { orgId: string; paymentId: string; account: string | undefined };
 
 /** Refusals about access; whatever a member is refused with one of these is kept. */
 export const RECORDED_REFUSALS: readonly string[] = [
@@ -94,9 +115,15 @@ export const RECORDED_REFUSALS: readonly string[] = [
   "STEP_UP_REQUIRED",
 ];
 
-export function newWorld(issuer: string): World {
+export function newWorld(issuer: string, signsByItself: boolean): World {
   return {
     issuer,
+    signsByItself,
+    linkStates: new Map(),
+    secrets: new Set(),
+    deliveries: [],
+    objects: new Map(),
+    knocked: new Set(),
     users: new Map(),
     organizations: new Map(),
     stored: new Map(),
@@ -122,6 +149,8 @@ export function organizationOf(world: World, orgId: string): Organization {
     events: [],
     receipts: [],
     isHeld: false,
+    checkpoints: new Set(),
+    deliveries: new Map(),
   };
   world.organizations.set(orgId, organization);
   return organization;
@@ -172,8 +201,7 @@ export function recordEvents(
   drafts: readonly Draft[],
   of: {
     actor: Actor;
-    commandName: string;
-    key?: string;
+    source: Source;
     eventIds: readonly string[];
     /** By the server's clock, where that is known better than by the client's. */
     recordedAt?: number;
@@ -191,8 +219,7 @@ export function recordEvents(
       streamVersion: (view.versions.get(draft.stream) ?? 0) + 1,
       recordedAt: of.recordedAt ?? of.latest,
       actor: of.actor,
-      commandName: of.commandName,
-      key: of.key,
+      source: of.source,
       earliest: of.earliest,
       latest: of.latest,
     };
