@@ -88,15 +88,15 @@ export function checkStripe(environment: EnvironmentName, given: Variables): Env
     "DAYBOOK_STRIPE_SECRET_KEY",
     "is not set, and DAYBOOK_STRIPE_WEBHOOK_SECRETS is",
   );
+  const wantsSimulator = isSet("DAYBOOK_SIMULATOR_PORT") && given["DAYBOOK_SIMULATOR_PORT"] !== "off";
   if (environment === "production") {
-    for (const name of ["DAYBOOK_STRIPE_API_URL", "DAYBOOK_SIMULATOR_PORT"]) {
-      refuseIf(isSet(name), name, "is for development only: payments of the simulator are not money");
-    }
+    const onlyDevelopment = "is for development only: payments of the simulator are not money";
+    refuseIf(isSet("DAYBOOK_STRIPE_API_URL"), "DAYBOOK_STRIPE_API_URL", onlyDevelopment);
+    refuseIf(wantsSimulator, "DAYBOOK_SIMULATOR_PORT", onlyDevelopment);
     return problems;
   }
   const isLive = given["DAYBOOK_STRIPE_MODE"] === "live";
   refuseIf(isLive, "DAYBOOK_STRIPE_MODE", "must be test in development: anyone can sign in as anyone there");
-  const wantsSimulator = isSet("DAYBOOK_SIMULATOR_PORT") && given["DAYBOOK_SIMULATOR_PORT"] !== "off";
   refuseIf(hasKey && wantsSimulator, "DAYBOOK_SIMULATOR_PORT", "is set, and so is DAYBOOK_STRIPE_SECRET_KEY");
   return problems;
 }
