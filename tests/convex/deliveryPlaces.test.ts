@@ -6,10 +6,6 @@ import { ulid } from "ulid";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, components, internal } from "../../convex/_generated/api.js";
 import schema from "../../convex/schema.ts";
-import { accept } from "../../convex/domain/decision.ts";
-import type { NewEvent } from "../../convex/events/catalogue/catalogue.ts";
-import { appendDecision, type Appending } from "../../convex/pipeline/ledger.ts";
-import { project } from "../../convex/pipeline/project.ts";
 import { readLedger } from "../contract/ledger.ts";
 import {
   created,
@@ -30,6 +26,7 @@ import {
   succeeded,
   type StripeEvent,
 } from "../support/stripe.ts";
+import { BY_JOB, byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
 import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
@@ -60,48 +57,11 @@ afterEach(() => {
 });
 
 type Organization = { orgId: string; owner: Actor };
-type By = Pick<Appending, "actor" | "source">;
-
-const JOB: By = {
-  actor: { kind: "system", id: "effects/stripe" },
-  source: { kind: "job", name: "effects/stripe" },
-};
-
-function byOwner({ owner }: Organization, name: string): By {
-  return {
-    actor: { kind: "user", id: owner.userId, role: "owner" },
-    source: { kind: "command", name, key: ulid(), policy: "0".repeat(16) },
-  };
-}
 
 const newAccount = (): string => `acct_${ulid()}`;
 
-async function write({ orgId }: Organization, event: NewEvent, by: By): Promise<void> {
-  await backend.t.run(async (ctx) => {
-    const tail = await ctx.runQuery(components.events.read.stream, {
-      ...{ orgId, stream: event.stream },
-      ...{ afterVersion: 0, limit: 200 },
-    });
-    const { events } = await appendDecision(ctx, {
-      orgId,
-      decision: accept([event]),
-      versions: new Map([[event.stream, tail.nextAfterVersion]]),
-      correlationId: "cor_1",
-      ...by,
-    });
-    await project(ctx, orgId, events);
-  });
-}
-
-/** Links an account as an owner and Stripe would. */
 async function link(organization: Organization, account: string): Promise<void> {
-  const stream = `stripeAccount/${organization.orgId}`;
-  const linkId = `lnk_${ulid()}`;
-  const by = byOwner(organization, "stripeAccount.beginLink");
-  await write(organization, { stream, type: "stripeAccount.linkBegun", data: { linkId } }, by);
-  await write(organization, { stream, type: "stripeAccount.linkReturned", data: { linkId } }, by);
-  const data = { linkId, account, livemode: false };
-  await write(organization, { stream, type: "stripeAccount.linked", data }, JOB);
+  await linkAccount(backend, organization, account);
 }
 
 async function unlink({ orgId, owner }: Organization): Promise<void> {
@@ -288,6 +248,7 @@ describe("an unlinking that is still to be told to Stripe", () => {
     const stream = `stripeAccount/${orgId}`;
     const data = { account, reason: "owner_request" } as const;
     await write(
+      backend,
       organization,
       { stream, type: "stripeAccount.unlinked", data },
       byOwner(organization, "stripeAccount.unlink"),
@@ -350,7 +311,7 @@ describe("an organisation that was closed", () => {
     const { orgId } = organization;
     for (const reason of ["organization_removed", "owner_request", "deauthorized"]) {
       const attempt = on.append({
-        ...{ orgId, ...JOB, correlationId: "cor_test" },
+        ...{ orgId, ...BY_JOB, correlationId: "cor_test" },
         events: [
           {
             ...{ stream: `stripeAccount/${orgId}`, expectedStreamVersion: 3, typeVersion: 1 },
