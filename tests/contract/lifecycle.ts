@@ -38,6 +38,7 @@ const EXPORTED = [
   "projections/ledger:inclusionProof",
   "projections/ledger:consistencyProof",
   "projections/ledger:streamAt",
+  "projections/ledger:rowDigests",
 ];
 
 /** Of these, what everyFunction asks for is nobody's. */
