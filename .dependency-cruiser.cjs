@@ -109,8 +109,8 @@ module.exports = {
     only(
       "workers-see-one-organisation",
       "^convex/workers/",
-      ["^convex/(workers|access|vault)/", CATALOGUE, LEDGER],
-      "jobs reach tables through the tenant-scoped database, and append nothing",
+      ["^convex/(workers|access|vault)/", "^convex/pipeline/removedAccount\\.ts$", CATALOGUE, LEDGER],
+      "jobs reach tables through the tenant-scoped database, and append nothing but the end of a removed account's link",
     ),
     only(
       "log-door-publishes",

@@ -58,7 +58,7 @@ export const EVENT_TYPES = {
   "stripeAccount.unlinked": {
     stream: "stripeAccount",
     versions: [1],
-    sources: ["command", "webhook/stripe"],
+    sources: ["command", "job", "webhook/stripe"],
   },
   "payment.requested": { stream: "payment", versions: [1], sources: ["command"] },
   "payment.created": { stream: "payment", versions: [1], sources: ["job"] },

@@ -76,6 +76,12 @@ export async function tombstoneOf(ctx: Reader, orgId: string): Promise<Doc<"clos
   return await tenantReader(ctx, orgId).rows("closedOrganizations", "by_orgId").unique();
 }
 
+/** Whether a closed organisation's rows are being removed, or gone: only its ledger goes on. */
+export async function isRemoved(ctx: Reader, orgId: string): Promise<boolean> {
+  const tombstone = await tombstoneOf(ctx, orgId);
+  return tombstone !== null && tombstone.removeAfter <= Date.now();
+}
+
 /** Sets the tombstone when an organisation is closed. Runs in the event's transaction; a repeat changes nothing. */
 export async function followClosing(ctx: Writer, event: DomainEvent): Promise<void> {
   if (event.type !== "organization.closed") return;

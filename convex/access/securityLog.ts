@@ -9,7 +9,7 @@
  */
 import type { Role } from "../../ledger/event.ts";
 import type { Doc } from "../_generated/dataModel.js";
-import type { MutationCtx } from "../_generated/server.js";
+import type { ActionCtx, MutationCtx } from "../_generated/server.js";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
 import { raiseAlert } from "./alerts.ts";
 import type { Code, Rejection } from "./errors.ts";
@@ -183,8 +183,13 @@ export async function followChange(ctx: MutationCtx, event: DomainEvent): Promis
 }
 
 /** Writes a delivery that was refused to the platform's log: whoever sent it is unknown, and no row is written for it. */
-export function logRefusedDelivery(name: string, reason: string): void {
-  console.warn(JSON.stringify({ security: { outcome: "refused", function: name, code: reason } }));
+export async function logRefusedDelivery(
+  ctx: Pick<ActionCtx, "meta">,
+  name: string,
+  reason: string,
+): Promise<void> {
+  const { requestId } = await ctx.meta.getRequestMetadata();
+  console.warn(JSON.stringify({ security: { outcome: "refused", function: name, code: reason, requestId } }));
 }
 
 /** Keeps a delivery that waits, or never fits. Of one reason an hour raises one alert; the list has them all. */

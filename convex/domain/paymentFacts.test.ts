@@ -184,6 +184,6 @@ describe("a dispute", () => {
 
 test("a fact about no payment, or about an account, is parked", () => {
   expect(decideFact({ kind: "none" }, intentFact("succeeded"))).toEqual(parked("UNKNOWN_OBJECT"));
-  const account = { kind: "account", account: "acct_1ABCDEFGH", change: "updated" } as const;
+  const account = { kind: "account", account: "acct_1ABCDEFGH", change: "updated", occurredAt: 1 } as const;
   expect(decideFact(PAID, account)).toEqual(parked("UNKNOWN_OBJECT"));
 });

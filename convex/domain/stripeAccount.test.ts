@@ -65,7 +65,12 @@ describe("S15 what each state of the account allows", () => {
     ["unlinked", "linkBegun", "NOT_FOUND", "CONFLICT", "-", "-", "-"],
   ])("%s", (name, begin, complete, unlink, linked, failed, deauthorized) => {
     const state = STATES[name] ?? stripeAccount.initial;
-    const fact = { kind: "account", account: ACCOUNT.account, change: "deauthorized" } as const;
+    const fact = {
+      kind: "account",
+      account: ACCOUNT.account,
+      change: "deauthorized",
+      occurredAt: 1,
+    } as const;
     expect([
       outcome(decideBeginLink(state, { isOffered: true }, context)),
       outcome(decideCompleteLink(state, { isItsState: true }, context)),
@@ -116,8 +121,13 @@ describe("completing a link", () => {
 
 test("only the end of the account that is linked is news", () => {
   const linked = STATES["linked"] ?? stripeAccount.initial;
-  const other = { kind: "account", account: "acct_1OTHEROTHER", change: "deauthorized" } as const;
-  const updated = { kind: "account", account: ACCOUNT.account, change: "updated" } as const;
+  const other = {
+    kind: "account",
+    account: "acct_1OTHEROTHER",
+    change: "deauthorized",
+    occurredAt: 1,
+  } as const;
+  const updated = { kind: "account", account: ACCOUNT.account, change: "updated", occurredAt: 1 } as const;
   expect(decideAccountFact(linked, other)).toEqual({ kind: "nothing" });
   expect(decideAccountFact(linked, updated)).toEqual({ kind: "nothing" });
 });

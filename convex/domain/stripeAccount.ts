@@ -107,6 +107,16 @@ export function decideUnlink(state: StripeAccountState): Decision {
 
 const NOTHING = { kind: "nothing" } as const;
 
+/** The organisation is removed: its account is free for another one. */
+export function decideReleased(state: StripeAccountState): OutcomeDecision {
+  if (state.kind === "none" || state.linked === null) return NOTHING;
+  const data = { account: state.linked.account, reason: "organization_removed" } as const;
+  return {
+    kind: "events",
+    events: [{ stream: `stripeAccount/${state.orgId}`, type: "stripeAccount.unlinked", data }],
+  };
+}
+
 function isExchanging(state: StripeAccountState, linkId: string): state is StripeAccount {
   return state.kind === "known" && state.pending?.linkId === linkId && state.pending.status === "returned";
 }

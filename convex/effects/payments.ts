@@ -8,6 +8,7 @@ import { decodeTime } from "ulid";
 import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
 import { environment } from "../access/environment.ts";
+import { isRemoved } from "../access/lifecycle.ts";
 import { claimEffect, settleEffect, type ClaimedEffect } from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
@@ -164,7 +165,7 @@ async function finishCreated(
   await settleEffect(ctx, of, { status: "done" });
   const place = { orgId, stream: `payment/${paymentId}`, aggregate: payment, job: JOB };
   const isNews = await commitOutcome(ctx, place, (state) => decideCreated(state, told));
-  if (isNews && secret !== null) await keepSecret(ctx, of, secret);
+  if (isNews && secret !== null && !(await isRemoved(ctx, orgId))) await keepSecret(ctx, of, secret);
 }
 
 async function finishVerdict(ctx: MutationCtx, of: Finishing, verdict: Verdict): Promise<void> {

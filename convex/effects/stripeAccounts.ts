@@ -46,7 +46,13 @@ export const begin = internalMutation({
     const effect = await claimEffect(ctx, of);
     if (effect === null) return null;
     const { attempt, subject, isTakenOver } = effect;
-    if (effect.kind === "stripe.deauthorize") return { step: "deauthorize", attempt, account: subject };
+    if (effect.kind === "stripe.deauthorize") {
+      // Linked again meanwhile, here or elsewhere: to end it at Stripe would end the new link.
+      const isFree = (await accountHolder(ctx, subject)) === null;
+      if (isFree) return { step: "deauthorize", attempt, account: subject };
+      await settleEffect(ctx, { ...of, attempt }, { status: "done" });
+      return null;
+    }
     const row = await tenantWriter(ctx, of.orgId)
       .rows("stripeLinks", "by_orgId_and_linkId", (q) => q.eq("linkId", subject))
       .unique();

@@ -192,7 +192,9 @@ async function park(
   row: Doc<"deliveries">,
   { reason, orgId }: { reason: string; orgId: string | null },
 ): Promise<Infer<typeof recordValidator>> {
-  await ctx.db.patch("deliveries", row._id, { status: "parked", reason });
+  // Who was concerned is kept: by the time it is dismissed, the account may be another organisation's.
+  const concerned = orgId === null ? {} : { orgId };
+  await ctx.db.patch("deliveries", row._id, { status: "parked", reason, ...concerned });
   return recordOf({ ...row, status: "parked", reason }, orgId);
 }
 

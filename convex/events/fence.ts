@@ -9,6 +9,7 @@ import { canonicalize } from "../../ledger/canonicalJson.ts";
 import type { EventEnvelope } from "../../ledger/event.ts";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx } from "./_generated/server.js";
+import { isClosed } from "./closed.ts";
 import { claimsOf, ONCE_PER_OBJECT, type Claim } from "./claims.ts";
 import { holderOf, learnFrom, mapObject, placeOf, type Place } from "./places.ts";
 import type { ProviderFact } from "./providerFact.ts";
@@ -152,16 +153,26 @@ async function countOnce(ctx: MutationCtx, orgId: string, { type, objectId }: Cl
   await ctx.db.insert("countedFacts", { provider: "stripe", objectId, type });
 }
 
-/** Events that a signed delivery may state, and others too, by the reason that the others may give. */
-const OWN_REASONS: Readonly<Record<string, string | undefined>> = {
-  "payment.cancelled": "never_created",
-  "stripeAccount.unlinked": "owner_request",
+/** Events that a signed delivery may state, and others too, by the reason that each other kind of source may give. */
+const OWN_REASONS: Readonly<Record<string, Readonly<Record<string, string>> | undefined>> = {
+  "payment.cancelled": { command: "never_created", job: "never_created" },
+  "stripeAccount.unlinked": { command: "owner_request", job: "organization_removed" },
 };
 
-function checkUncited(orgId: string, { type, data }: Fenced): void {
-  const reason = Object.hasOwn(OWN_REASONS, type) ? OWN_REASONS[type] : undefined;
-  if (reason !== undefined && dataOf(data)["reason"] !== reason) {
+async function checkUncited(
+  ctx: MutationCtx,
+  orgId: string,
+  kind: unknown,
+  { type, data }: Fenced,
+): Promise<void> {
+  const own = Object.hasOwn(OWN_REASONS, type) ? OWN_REASONS[type] : undefined;
+  if (own === undefined) return;
+  const reason = typeof kind === "string" && Object.hasOwn(own, kind) ? own[kind] : undefined;
+  if (reason === undefined || dataOf(data)["reason"] !== reason) {
     refuse(orgId, `only a signed delivery says this ${type}`);
+  }
+  if (reason === "organization_removed" && !(await isClosed(ctx, orgId))) {
+    refuse(orgId, "an account of an organisation that is not closed");
   }
 }
 
@@ -177,7 +188,7 @@ export async function fence(
   // What is no actor and no source in due form is refused with its envelope.
   const [actor, source] = [dataOf(of.actor), dataOf(of.source)];
   if (source["kind"] !== "webhook") {
-    for (const event of events) checkUncited(orgId, event);
+    for (const event of events) await checkUncited(ctx, orgId, source["kind"], event);
     return null;
   }
   if (actor["kind"] !== "provider" || actor["id"] !== source["provider"]) {

@@ -17,13 +17,32 @@ export async function objectRow(ctx: Reader, objectId: string): Promise<Doc<"pro
     .unique();
 }
 
-/** The organisation that an account is linked to; null when to none. */
-export async function holderOf(ctx: Reader, account: string): Promise<string | null> {
-  const row = await ctx.db
+/** An account's link; null when it is linked to no organisation. */
+export async function linkRow(ctx: Reader, account: string): Promise<Doc<"accountLinks"> | null> {
+  return await ctx.db
     .query("accountLinks")
     .withIndex("by_provider_and_account", (q) => q.eq("provider", "stripe").eq("account", account))
     .unique();
-  return row?.orgId ?? null;
+}
+
+/** The organisation that an account is linked to; null when to none. */
+export async function holderOf(ctx: Reader, account: string): Promise<string | null> {
+  return (await linkRow(ctx, account))?.orgId ?? null;
+}
+
+/**
+ * The stream of an account that is linked. The end of an earlier link may be told after the next one was made, by
+ * another organisation even, and is not about that one. The provider tells whole seconds.
+ */
+async function placeOfAccount(
+  ctx: Reader,
+  { account, occurredAt }: Extract<ProviderFact, { kind: "account" }>,
+): Promise<{ ok: true; place: Place } | { ok: false; reason: ParkReason; orgId: null }> {
+  const link = await linkRow(ctx, account);
+  if (link === null || occurredAt < Math.floor(link._creationTime / 1000) * 1000) {
+    return { ok: false, reason: "WRONG_ACCOUNT", orgId: null };
+  }
+  return { ok: true, place: { orgId: link.orgId, stream: `stripeAccount/${link.orgId}` } };
 }
 
 /**
@@ -35,11 +54,8 @@ export async function placeOf(
   ctx: Reader,
   { account, fact, subjectId }: { account: string | undefined; fact: ProviderFact; subjectId: string },
 ): Promise<{ ok: true; place: Place } | { ok: false; reason: ParkReason; orgId: string | null }> {
+  if (fact.kind === "account") return await placeOfAccount(ctx, fact);
   const holder = account === undefined ? null : await holderOf(ctx, account);
-  if (fact.kind === "account") {
-    if (holder === null) return { ok: false, reason: "WRONG_ACCOUNT", orgId: null };
-    return { ok: true, place: { orgId: holder, stream: `stripeAccount/${holder}` } };
-  }
   const row = await objectRow(ctx, subjectId);
   if (row === null) {
     const isForeign = account !== undefined && holder === null;

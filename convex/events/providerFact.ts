@@ -56,7 +56,12 @@ export type ProviderFact =
       readonly status: string;
       readonly reason: string;
     }
-  | { readonly kind: "account"; readonly account: string; readonly change: "updated" | "deauthorized" };
+  | {
+      readonly kind: "account";
+      readonly account: string;
+      readonly change: "updated" | "deauthorized";
+      readonly occurredAt: number;
+    };
 
 /** Why a delivery is kept aside instead of taking effect. */
 export const PARK_REASONS = [

@@ -1,6 +1,7 @@
 /** Removal of what an organisation's idempotency keys did. Its events and its head are out of this file's reach. */
 import { v } from "convex/values";
 import { mutation } from "./_generated/server.js";
+import { isClosed } from "./closed.ts";
 import { IntegrityError } from "./row.ts";
 
 const REMOVE_MAX = 200;
@@ -13,20 +14,8 @@ export const removeOfClosed = mutation({
   args: { orgId: v.string() },
   returns: v.number(),
   handler: async (ctx, { orgId }) => {
-    const last = await ctx.db
-      .query("events")
-      .withIndex("by_orgId_and_stream_and_streamVersion", (q) =>
-        q.eq("orgId", orgId).eq("stream", `organization/${orgId}`),
-      )
-      .order("desc")
-      .first();
-    if (last?.type !== "organization.closed") {
-      throw new IntegrityError(
-        "INV-05",
-        orgId,
-        last?.seq ?? 0,
-        "receipts of an organisation that is not closed",
-      );
+    if (!(await isClosed(ctx, orgId))) {
+      throw new IntegrityError("INV-05", orgId, 0, "receipts of an organisation that is not closed");
     }
     const rows = await ctx.db
       .query("receipts")

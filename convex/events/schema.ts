@@ -159,7 +159,7 @@ export default defineSchema({
     subjectId: v.optional(v.string()),
     status: deliveryStatusValidator,
     reason: v.optional(v.string()),
-    /** Where it took effect. */
+    /** Whom it concerns as far as is known; with `stream`, where it took effect. */
     orgId: v.optional(v.string()),
     stream: v.optional(v.string()),
     eventIds: v.array(v.string()),

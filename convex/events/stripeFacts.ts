@@ -231,9 +231,13 @@ function disputeFact(change: DisputeChange, { occurredAt }: Said, object: unknow
   });
 }
 
-function accountFact(change: "updated" | "deauthorized", { account }: Said, object: unknown): FactReading {
+function accountFact(
+  change: "updated" | "deauthorized",
+  { account, occurredAt }: Said,
+  object: unknown,
+): FactReading {
   if (account === undefined) return park("WRONG_ACCOUNT");
-  const fact: ProviderFact = { kind: "account", account, change };
+  const fact: ProviderFact = { kind: "account", account, change, occurredAt };
   if (change === "deauthorized") {
     return reading(application, object, () => ({ kind: "fact", fact, subjectId: account }));
   }

@@ -2,6 +2,7 @@
 import { v } from "convex/values";
 import { internalMutation, internalQuery, type MutationCtx } from "../_generated/server.js";
 import { Refusal } from "../access/errors.ts";
+import { isRemoved } from "../access/lifecycle.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { dismissDelivery, parkedDeliveries, retakeDelivery } from "../pipeline/deliveries.ts";
 import { operatorName, parseOperator } from "../access/operators.ts";
@@ -45,7 +46,7 @@ async function note(
   of: { orgId: string | null; operator: string; code: string; detail: string },
 ): Promise<void> {
   const { orgId, operator, code, detail } = of;
-  if (orgId === null) {
+  if (orgId === null || (await isRemoved(ctx, orgId))) {
     console.warn(JSON.stringify({ deliveries: { code, operator, detail } }));
     return;
   }

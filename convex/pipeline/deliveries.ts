@@ -12,7 +12,7 @@ import { components } from "../_generated/api.js";
 import type { ActionCtx, MutationCtx, QueryCtx } from "../_generated/server.js";
 import { raiseAlert } from "../access/alerts.ts";
 import { listDelivery, type DeliveryRecord } from "../access/deliveryList.ts";
-import { integrityFreezeOf, tombstoneOf } from "../access/lifecycle.ts";
+import { integrityFreezeOf, isRemoved } from "../access/lifecycle.ts";
 import { recordParked } from "../access/securityLog.ts";
 import { accept } from "../domain/decision.ts";
 import { payment } from "../domain/payment.ts";
@@ -60,11 +60,6 @@ async function decide(ctx: MutationCtx, { place, fact: text }: Undecided): Promi
   }
   const { state, version } = await loadAggregate(ctx, orgId, stream, stripeAccount);
   return { decision: decideAccountFact(state, fact), version, alerts: [] };
-}
-
-async function isRemoved(ctx: MutationCtx, orgId: string): Promise<boolean> {
-  const tombstone = await tombstoneOf(ctx, orgId);
-  return tombstone !== null && tombstone.removeAfter <= Date.now();
 }
 
 async function append(

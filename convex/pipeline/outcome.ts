@@ -1,10 +1,11 @@
 /**
  * A job's way through the corridor: what came of an effect is decided on the aggregate as it stands now, appended with
  * the job as actor and source, projected, and its own effects are scheduled. No principal and no policy row: no client
- * reaches it.
+ * reaches it. Of an organisation that was removed meanwhile only the ledger goes on.
  */
 import { ulid } from "ulid";
 import type { MutationCtx } from "../_generated/server.js";
+import { isRemoved } from "../access/lifecycle.ts";
 import { accept, type Aggregate } from "../domain/decision.ts";
 import type { OutcomeDecision } from "../domain/paymentOutcomes.ts";
 import { scheduleEffects } from "./effects.ts";
@@ -29,6 +30,7 @@ export async function commitOutcome<State>(
     source: { kind: "job", name: job },
     correlationId: `cor_${ulid(Date.now(), Math.random)}`,
   });
+  if (await isRemoved(ctx, orgId)) return true;
   await project(ctx, orgId, events);
   await scheduleEffects(ctx, orgId, events);
   return true;

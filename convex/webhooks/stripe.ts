@@ -49,19 +49,19 @@ async function readBounded(request: Request): Promise<Uint8Array<ArrayBuffer> | 
   return body;
 }
 
-function refused(reason: string): DoorAnswer {
-  logRefusedDelivery("webhooks/stripe", reason);
+async function refused(ctx: ActionCtx, reason: string): Promise<DoorAnswer> {
+  await logRefusedDelivery(ctx, "webhooks/stripe", reason);
   return "refused";
 }
 
 async function deliver(ctx: ActionCtx, header: string, bytes: Uint8Array<ArrayBuffer>): Promise<DoorAnswer> {
   const body = bytes.buffer;
   const checked = await checkDelivery(ctx, { header, body });
-  if (checked.status === "refused") return refused(checked.reason);
+  if (checked.status === "refused") return await refused(ctx, checked.reason);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const sealed = sealBody(checked, bytes, nonce);
   const taken = await ctx.runMutation(internal.webhooks.stripe.take, { header, body, sealed });
-  return taken.status === "refused" ? refused(taken.reason) : "accepted";
+  return taken.status === "refused" ? await refused(ctx, taken.reason) : "accepted";
 }
 
 /** Takes one delivery. Never throws: what went wrong inside is logged, and told as `failed`. */
@@ -69,10 +69,10 @@ export async function receiveStripe(ctx: ActionCtx, request: Request): Promise<D
   const header = request.headers.get(SIGNATURE_HEADER);
   const body = await readBounded(request);
   if (body === null) {
-    logRefusedDelivery("webhooks/stripe", "TOO_LARGE");
+    await logRefusedDelivery(ctx, "webhooks/stripe", "TOO_LARGE");
     return "tooLarge";
   }
-  if (header === null || header.length > HEADER_CHARACTERS_MAX) return refused("HEADER");
+  if (header === null || header.length > HEADER_CHARACTERS_MAX) return await refused(ctx, "HEADER");
   try {
     return await deliver(ctx, header, body);
   } catch (error) {

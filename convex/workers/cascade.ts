@@ -1,13 +1,14 @@
 /**
  * What goes when a closed organisation is removed: every table that has its rows, this app's and the components'.
- * Its ledger (of the component `events` everything but the receipts: events, head, tree, checkpoints) and its tombstone
- * stay. First go the ways in, so that
+ * Its ledger (of the component `events` everything but the receipts and the link of its account: events, head, tree,
+ * checkpoints, deliveries) and its tombstone stay. First go the ways in, so that
  * nothing new is written meanwhile; the organisation's own row goes last.
  */
 import type { MutationCtx } from "../_generated/server.js";
 import { FORGET_IN_DIRECTORY } from "../access/directory.ts";
 import { forgetOrganizationLimit } from "../access/limits.ts";
 import { tenantWriter, type TenantIndex, type TenantTable, type TenantWriter } from "../access/tenantDb.ts";
+import { releaseAccount } from "../pipeline/removedAccount.ts";
 import { removeBodiesOf } from "../vault/rawDeliveries.ts";
 import { removeReceipts } from "./ledgerCheck.ts";
 
@@ -62,5 +63,6 @@ export const CASCADE: readonly (readonly [what: string, remove: Remove])[] = [
   ["rebuilds", rowsOf("rebuilds", "by_orgId")],
   ["integrityFreezes", rowsOf("integrityFreezes", "by_orgId")],
   ["verifiedHeads", rowsOf("verifiedHeads", "by_orgId")],
+  ["events/accountLinks", releaseAccount],
   ["organizations and rateLimiter/rateLimits", removeOrganization],
 ];

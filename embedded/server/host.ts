@@ -103,7 +103,7 @@ export async function startHost(
       freshContexts: config.freshContexts,
       ...(config.engineMemoryMib === undefined ? {} : { memoryMib: config.engineMemoryMib }),
       redactErrors: config.environment === "production",
-      log: operator.log(engineLog(log)),
+      log: operator.log(engineLog(watch)),
       onFatal: failure.resolve,
     });
     engine = operator.attach(observedEngine(opened, watch));
@@ -160,8 +160,9 @@ function watchOf(
 }
 
 /** Convex calls a part of the app a component; in the host's log it is a part of the host. */
-function engineLog(log: Log): EngineOptions["log"] {
+function engineLog({ log, metrics }: Pick<Watch, "log" | "metrics">): EngineOptions["log"] {
   return ({ component, ...record }) => {
+    metrics.functionLogged(record.message);
     const ofApp = component === undefined || component === "" ? {} : { appComponent: component };
     log({ ...record, ...ofApp, component: "engine" });
   };

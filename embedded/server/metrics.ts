@@ -21,6 +21,19 @@ export type LiveFigures = {
 /** Functions answer with codes of a closed set, in capitals; the host's own are two words of letters. */
 const REFUSAL_CODE = /^([A-Z][A-Z_]{2,31}|Unauthenticated|BadAdminKey)$/;
 
+/** Why the door of deliveries refuses one. */
+const DELIVERY_REFUSALS: readonly string[] = [
+  "TOO_LARGE",
+  "HEADER",
+  "SIGNATURE",
+  "STALE",
+  "NOT_JSON",
+  "NOT_AN_EVENT",
+];
+/** The line that a door of deliveries writes into the structured log, in the shape of the security log. */
+const REFUSED_DELIVERY =
+  /^\[WARN\] '\{"security":\{"outcome":"refused","function":"webhooks\/[a-z]+","code":"([A-Z_]+)"/;
+
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 /** The counters of one host. */
@@ -57,7 +70,16 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #refusedDeliveries = new Counter({
+    name: "daybook_deliveries_refused_total",
+    help: "Deliveries of providers that were refused, by reason.",
+    labelNames: ["reason"],
+    registers: [this.#registry],
+  });
+
   constructor() {
+    // Each reason is there from the start, so that the first refusal is an increase.
+    for (const reason of [...DELIVERY_REFUSALS, "other"]) this.#refusedDeliveries.inc({ reason }, 0);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -72,6 +94,13 @@ export class Metrics {
   /** Counts a refusal by its code; what does not look like a code is counted as `other`. */
   refused(code: unknown): void {
     this.#refusals.inc({ code: typeof code === "string" && REFUSAL_CODE.test(code) ? code : "other" });
+  }
+
+  /** Counts the delivery that a line of a function's log says was refused; other lines are none of its business. */
+  functionLogged(line: string): void {
+    const reason = REFUSED_DELIVERY.exec(line)?.[1];
+    if (reason === undefined) return;
+    this.#refusedDeliveries.inc({ reason: DELIVERY_REFUSALS.includes(reason) ? reason : "other" });
   }
 
   liveQueriesChanged(by: number): void {

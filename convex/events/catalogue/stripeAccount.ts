@@ -10,6 +10,9 @@ const aboutLink = z.strictObject({ linkId });
 /** Why a link came to nothing. `taken`: another organisation has the account. */
 export const LINK_FAILURES = ["denied", "taken", "wrong_mode", "unknown_outcome"] as const;
 
+/** Why a link ended. `deauthorized`: Stripe said so. `organization_removed`: it was closed, and only its ledger is left. */
+export const UNLINK_REASONS = ["owner_request", "deauthorized", "organization_removed"] as const;
+
 export const stripeAccountEvents = {
   "stripeAccount.linkBegun": defineEvent(aboutLink),
   /** The owner came back from Stripe; the code is being exchanged. */
@@ -19,6 +22,6 @@ export const stripeAccountEvents = {
   ),
   "stripeAccount.linkFailed": defineEvent(z.strictObject({ linkId, reason: z.enum(LINK_FAILURES) })),
   "stripeAccount.unlinked": defineEvent(
-    z.strictObject({ account: stripeAccountId, reason: z.enum(["owner_request", "deauthorized"]) }),
+    z.strictObject({ account: stripeAccountId, reason: z.enum(UNLINK_REASONS) }),
   ),
 };
