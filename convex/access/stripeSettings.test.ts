@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { checkpointKey, TEST_DEPLOYMENT } from "../../tests/support/checkpointKeys.ts";
 import { parseEnvironment } from "./environment.ts";
 import { isReturnPath, returnUrl, stripeSettingsOf } from "./stripeSettings.ts";
 
@@ -6,6 +7,8 @@ const KEYS = {
   DAYBOOK_INVITATION_KEYS: `k1:${"ab".repeat(32)}`,
   DAYBOOK_FINGERPRINT_KEY: "cd".repeat(32),
   DAYBOOK_SEALING_KEYS: `s1:${"ef".repeat(32)}`,
+  DAYBOOK_DEPLOYMENT: TEST_DEPLOYMENT,
+  DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1),
 };
 const TEST_KEY = `rk_test_${"x".repeat(24)}`;
 

@@ -18,14 +18,7 @@ import {
   type PaymentBackend,
 } from "../support/payments.ts";
 import { committed, eventually, foundOrganization, freshly, key, type Actor } from "../support/scene.ts";
-import {
-  eventOf,
-  headerFor,
-  nowSeconds,
-  providerId,
-  succeeded,
-  type StripeEvent,
-} from "../support/stripe.ts";
+import { eventOf, headerFor, nowSeconds, succeeded, type StripeEvent } from "../support/stripe.ts";
 import { BY_JOB, byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
 import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
 import { inComponent, openTestBackend, type TestBackend } from "../support/testBackend.ts";
