@@ -119,10 +119,10 @@ module.exports = {
       "what anybody may read is what the component publishes",
     ),
     only(
-      "effects-write-nothing",
-      "^convex/effects/",
+      "witnesses-write-nothing",
+      "^convex/effects/witnesses",
       ["^convex/(effects|access)/", CATALOGUE, LEDGER],
-      "effects change state through internal functions only",
+      "a witness's answer is kept by the ledger component, through internal functions only",
     ),
     only(
       "projections-read-events",

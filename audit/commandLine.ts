@@ -92,12 +92,15 @@ async function listTouched(options: TouchedOptions): Promise<number> {
   return EXIT_DAMAGED;
 }
 
+/** The name of the plain form, which programs that know nothing of evidence read. */
+const PLAIN_FILE = /\.ndjson$/i;
+
 async function exportTo(options: ExportOptions): Promise<number> {
   const target = {
     file: options.out,
     overwrite: options.force === true,
     resume: options.resume === true,
-    isPlain: options.plain === true,
+    isPlain: options.plain === true || PLAIN_FILE.test(options.out),
     exportedAt: Date.now(),
     onUnrecorded: (code: string) => {
       process.stderr.write(`The server did not record this export: ${printable(code)}.\n`);
@@ -143,7 +146,7 @@ function addExport(program: Command, setExitCode: SetExitCode): void {
   withKeys(withServer(command))
     .option("--force", "overwrite the file, and begin again")
     .option("--resume", "go on with an export that was interrupted, after verifying what is there")
-    .option("--plain", "events alone, without checkpoints (daybook-ledger/1)")
+    .option("--plain", "events alone, without checkpoints (daybook-ledger/1); so is a file named *.ndjson")
     .option("--json", "print one JSON object")
     .action(async (options: ExportOptions) => {
       setExitCode(await exportTo(options));

@@ -99,6 +99,16 @@ describe("a bundle", () => {
     expect(JSON.parse(ended.stdout)).toMatchObject({ result: "intact", provenTo: COUNT, checkpoints: 3 });
   });
 
+  test("a file named *.ndjson, or --plain, gets the events alone", async () => {
+    for (const [name, ...more] of [["a.ndjson"], ["a.bundle", "--plain"]] as const) {
+      const out = join(folder, name);
+      expect(await audit("export", "--out", out, ...more, ...(await serve()))).toMatchObject({ code: 0 });
+      const lines = readFileSync(out, "utf8").trimEnd().split("\n");
+      expect(lines[0]).toContain('"format":"daybook-ledger/1"');
+      expect(lines).toHaveLength(1 + COUNT);
+    }
+  });
+
   test("an interrupted export is verified and gone on with, byte for byte", async () => {
     const out = join(folder, "a.bundle");
     await audit("export", "--out", out, ...(await serve()));

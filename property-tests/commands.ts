@@ -260,7 +260,11 @@ function takeRefusal(session: Session, call: Call, prediction: Prediction, respo
   requireRefusal(response, ["status", "field"]);
   const invited = session.world.tokens.get(String(call.args["invitationToken"]));
   const { userId: callerId } = userOf(session.world, call.subject ?? "");
-  if (invited !== undefined && callerId !== undefined && call.function === "commands/members:acceptInvitation") {
+  if (
+    invited !== undefined &&
+    callerId !== undefined &&
+    call.function === "commands/members:acceptInvitation"
+  ) {
     session.world.knocked.add(`${invited.orgId} ${callerId}`);
   }
   for (const text of textsIn(call.args)) session.refusedTexts.add(text);
