@@ -258,9 +258,14 @@ async function probe(
 
 function takeRefusal(session: Session, call: Call, prediction: Prediction, response: Rejected): void {
   requireRefusal(response, ["status", "field"]);
-  const invited = session.world.tokens.get(String(call.args["invitationToken"]));
+  const { invitationToken } = call.args;
+  const invited = typeof invitationToken === "string" ? session.world.tokens.get(invitationToken) : undefined;
   const { userId: callerId } = userOf(session.world, call.subject ?? "");
-  if (invited !== undefined && callerId !== undefined && call.function === "commands/members:acceptInvitation") {
+  if (
+    invited !== undefined &&
+    callerId !== undefined &&
+    call.function === "commands/members:acceptInvitation"
+  ) {
     session.world.knocked.add(`${invited.orgId} ${callerId}`);
   }
   for (const text of textsIn(call.args)) session.refusedTexts.add(text);

@@ -45,7 +45,7 @@ export type Resolved =
   /** A query that goes on from a cursor which somebody was given for something. */
   | { kind: "cursor"; call: Call; which: number }
   /** Something that the provider, or whoever plays it, does. */
-  | { kind: "provider"; pick: Pick }
+  | { kind: "provider"; picks: readonly number[] }
   | { kind: "operator"; orgId: string; action: OperatorAction }
   | { kind: "advance"; byMs: number };
 
@@ -375,7 +375,7 @@ export function resolve(world: World, intent: Intent, now: number): Resolved | u
     case "operator":
       return pickOperation(scene);
     case "provider":
-      return { kind: "provider", pick };
+      return { kind: "provider", picks: intent.picks };
     case "advance": {
       const short = [1, 1000, MINUTE_MS, 20 * MINUTE_MS, 20 * MINUTE_MS, 40 * MINUTE_MS];
       return { kind: "advance", byMs: pick([...short, ...short, DAY_MS, 8 * DAY_MS]) };
