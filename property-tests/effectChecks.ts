@@ -3,9 +3,10 @@ import type { EventEnvelope } from "../ledger/event.ts";
 import { require, requireEqual, type Session } from "./session.ts";
 
 /** The effect that an event causes, with what it is about. */
-function effectOf({ stream, type, data }: EventEnvelope): [string, string] | undefined {
+function effectOf({ stream, type, data: told }: EventEnvelope): [string, string] | undefined {
+  const data = told as { refundId?: string; linkId?: string; account?: string } & typeof told;
   const id = stream.split("/")[1] ?? "";
-  const refund = `${id} ${String(data["refundId"])}`;
+  const refund = `${id} ${data.refundId ?? ""}`;
   switch (type) {
     case "payment.requested":
       return ["stripe.createPayment", id];
@@ -20,9 +21,9 @@ function effectOf({ stream, type, data }: EventEnvelope): [string, string] | und
     case "payment.refundUnknown":
       return ["stripe.findRefund", refund];
     case "stripeAccount.linkReturned":
-      return ["stripe.exchangeCode", String(data["linkId"])];
+      return ["stripe.exchangeCode", data.linkId ?? ""];
     case "stripeAccount.unlinked":
-      return data["reason"] === "owner_request" ? ["stripe.deauthorize", String(data["account"])] : undefined;
+      return data["reason"] === "owner_request" ? ["stripe.deauthorize", data.account ?? ""] : undefined;
     default:
       return undefined;
   }
