@@ -38,7 +38,7 @@ export type RefundFact = {
   amountMinor: number;
   currency: string;
 };
-export type DisputeFact = {
+type DisputeFact = {
   kind: "dispute";
   disputeId: string;
   intentId: string;
@@ -49,7 +49,7 @@ export type DisputeFact = {
   status: string;
   reason: string;
 };
-export type AccountFact = { kind: "account"; account: string; isEnded: boolean };
+type AccountFact = { kind: "account"; account: string; isEnded: boolean };
 export type Fact = IntentFact | SessionFact | RefundFact | DisputeFact | AccountFact;
 
 export type Delivery = {

@@ -4,9 +4,10 @@ import { require, requireEqual, type Session } from "./session.ts";
 
 /** The effect that an event causes, with what it is about. */
 function effectOf({ stream, type, data: told }: EventEnvelope): [string, string] | undefined {
-  const data = told as { refundId?: string; linkId?: string; account?: string } & typeof told;
+  const data = told as Readonly<Record<string, string | boolean>>;
+  const named = (field: string): string => String(data[field]);
   const id = stream.split("/")[1] ?? "";
-  const refund = `${id} ${data.refundId ?? ""}`;
+  const refund = `${id} ${named("refundId")}`;
   switch (type) {
     case "payment.requested":
       return ["stripe.createPayment", id];
@@ -21,9 +22,9 @@ function effectOf({ stream, type, data: told }: EventEnvelope): [string, string]
     case "payment.refundUnknown":
       return ["stripe.findRefund", refund];
     case "stripeAccount.linkReturned":
-      return ["stripe.exchangeCode", data.linkId ?? ""];
+      return ["stripe.exchangeCode", named("linkId")];
     case "stripeAccount.unlinked":
-      return data["reason"] === "owner_request" ? ["stripe.deauthorize", data.account ?? ""] : undefined;
+      return data["reason"] === "owner_request" ? ["stripe.deauthorize", named("account")] : undefined;
     default:
       return undefined;
   }

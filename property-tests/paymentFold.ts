@@ -4,7 +4,7 @@
  */
 import type { LedgerEvent, Provenance } from "./fold.ts";
 
-export type PaymentStatus =
+type PaymentStatus =
   | "requested"
   | "creation_unknown"
   | "creation_failed"
@@ -25,7 +25,7 @@ export type RefundRequest = {
 
 export type Moved = { amountMinor: number; status: "pending" | "succeeded" | "failed" };
 
-export type Word = {
+type Word = {
   amountMinor: number;
   currency: string;
   status: string;
@@ -33,7 +33,7 @@ export type Word = {
   occurredAt: number;
   isClosed: boolean;
 };
-export type DisputeRow = { word: Word; isWithdrawn: boolean; isReinstated: boolean };
+type DisputeRow = { word: Word; isWithdrawn: boolean; isReinstated: boolean };
 
 export type PaymentRow = Provenance & {
   paymentId: string;
