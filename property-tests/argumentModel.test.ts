@@ -1,7 +1,9 @@
 /** The model of the arguments and the schemas of the backend agree; two writings of one rule drift otherwise. */
 import { expect, test } from "vitest";
 import { name } from "../convex/access/fields.ts";
+import { POLICY } from "../convex/access/policy.ts";
 import { isName } from "./argumentModel.ts";
+import { FUNCTIONS } from "./policyModel.ts";
 import naughtyStrings from "./testdata/blns.json" with { type: "json" };
 
 const LAST_CODE_POINT = 0x10ffff;
@@ -16,6 +18,10 @@ function* everyCodePoint(): Generator<string> {
     yield `a${String.fromCodePoint(point)}b`;
   }
 }
+
+test("the model knows every public function, and no other", () => {
+  expect([...FUNCTIONS].sort()).toEqual(Object.keys(POLICY).sort());
+});
 
 test("a naughty string is a name to both or to neither", () => {
   expect(disagreements(naughtyStrings)).toEqual([]);

@@ -258,7 +258,8 @@ async function probe(
 
 function takeRefusal(session: Session, call: Call, prediction: Prediction, response: Rejected): void {
   requireRefusal(response, ["status", "field"]);
-  const invited = session.world.tokens.get(String(call.args["invitationToken"]));
+  const { invitationToken } = call.args;
+  const invited = typeof invitationToken === "string" ? session.world.tokens.get(invitationToken) : undefined;
   const { userId: callerId } = userOf(session.world, call.subject ?? "");
   if (
     invited !== undefined &&
@@ -297,6 +298,17 @@ async function send(session: Session, call: Call): Promise<Response> {
   }
 }
 
+/** What answers without events change. */
+function takeAnswer(world: World, call: Call, prediction: Prediction): void {
+  if (prediction.kind === "selected") userOf(world, call.subject ?? "").selected = prediction.orgId;
+  if (prediction.kind === "checkpoint") {
+    organizationOf(world, prediction.orgId).checkpoints.add(prediction.size);
+  }
+  if (prediction.kind === "signedOut") {
+    userOf(world, call.subject ?? "").sessionsValidFrom = prediction.validFrom;
+  }
+}
+
 /**
  * Sends a command and checks everything that can be checked at once. Returns the answer as JSON text;
  * undefined when no client would send the arguments.
@@ -320,13 +332,7 @@ export async function checkCommand(session: Session, raw: Call): Promise<string 
   } else {
     for (const text of textsIn(args)) session.committedTexts.add(text);
   }
-  if (prediction.kind === "selected") userOf(world, call.subject ?? "").selected = prediction.orgId;
-  if (prediction.kind === "checkpoint") {
-    organizationOf(world, prediction.orgId).checkpoints.add(prediction.size);
-  }
-  if (prediction.kind === "signedOut") {
-    userOf(world, call.subject ?? "").sessionsValidFrom = prediction.validFrom;
-  }
+  takeAnswer(world, call, prediction);
   if (prediction.kind === "committed" && "receipt" in response) {
     await takeCommit(session, call, prediction.planned, response, { earliest, latest });
     await probeMember(session, call, response.receipt.orgId);

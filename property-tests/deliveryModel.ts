@@ -10,7 +10,7 @@ import {
   type Moved,
   type PaymentRow,
 } from "./paymentFold.ts";
-import type { Draft, World } from "./world.ts";
+import type { Draft, Organization, World } from "./world.ts";
 
 export type IntentFact = {
   kind: "intent";
@@ -38,7 +38,7 @@ export type RefundFact = {
   amountMinor: number;
   currency: string;
 };
-export type DisputeFact = {
+type DisputeFact = {
   kind: "dispute";
   disputeId: string;
   intentId: string;
@@ -49,7 +49,7 @@ export type DisputeFact = {
   status: string;
   reason: string;
 };
-export type AccountFact = { kind: "account"; account: string; isEnded: boolean };
+type AccountFact = { kind: "account"; account: string; isEnded: boolean };
 export type Fact = IntentFact | SessionFact | RefundFact | DisputeFact | AccountFact;
 
 export type Delivery = {
@@ -233,15 +233,20 @@ function ofAccount(world: World, { account, isEnded }: AccountFact): Outcome {
   };
 }
 
-/** What a genuine delivery comes to as things stand. */
-export function outcomeOf(world: World, { account, says }: Delivery): Outcome {
+/** What a fact of the payment's own account comes to. */
+function ofOwn(organization: Organization, row: PaymentRow, fact: Exclude<Fact, AccountFact>): Outcome {
+  const { orgId } = organization;
+  // A chain that may be damaged takes no event, also when the organisation is closed.
+  if (organization.isHeld) return { status: "parked", orgId, reason: "LEDGER_FROZEN" };
+  const decision = decide(row, fact);
+  if (decision === "nothing") return { status: "nothing", orgId, reason: null, isRecorded: true };
+  if ("reason" in decision) return { status: "parked", orgId, reason: decision.reason };
+  return { status: "applied", orgId, draft: { stream: `payment/${row.paymentId}`, ...decision } };
+}
+
+/** Where a fact belongs, and what it comes to there. */
+function ofPayment(world: World, fact: Exclude<Fact, AccountFact>, account: string | undefined): Outcome {
   const holder = holderOf(world, account);
-  if (says.kind === "notListed") {
-    return { status: "nothing", orgId: holder, reason: "TYPE_NOT_LISTED", isRecorded: false };
-  }
-  if (says.kind === "unreadable") return { status: "parked", orgId: holder, reason: says.reason };
-  const { fact } = says;
-  if (fact.kind === "account") return ofAccount(world, fact);
   const place = world.objects.get(subjectOf(fact));
   if (place === undefined) {
     const isForeign = account !== undefined && holder === undefined;
@@ -253,12 +258,18 @@ export function outcomeOf(world: World, { account, says }: Delivery): Outcome {
   if (organization === undefined || row === undefined) throw new Error(`${paymentId} is in no ledger`);
   const isOwn = place.account === account && (account === undefined || holder === orgId);
   if (!isOwn) return { status: "parked", orgId, reason: "WRONG_ACCOUNT" };
-  // A chain that may be damaged takes no event, also when the organisation is closed.
-  if (organization.isHeld) return { status: "parked", orgId, reason: "LEDGER_FROZEN" };
-  const decision = decide(row, fact);
-  if (decision === "nothing") return { status: "nothing", orgId, reason: null, isRecorded: true };
-  if ("reason" in decision) return { status: "parked", orgId, reason: decision.reason };
-  return { status: "applied", orgId, draft: { stream: `payment/${paymentId}`, ...decision } };
+  return ofOwn(organization, row, fact);
+}
+
+/** What a genuine delivery comes to as things stand. */
+export function outcomeOf(world: World, { account, says }: Delivery): Outcome {
+  const holder = holderOf(world, account);
+  if (says.kind === "notListed") {
+    return { status: "nothing", orgId: holder, reason: "TYPE_NOT_LISTED", isRecorded: false };
+  }
+  if (says.kind === "unreadable") return { status: "parked", orgId: holder, reason: says.reason };
+  const { fact } = says;
+  return fact.kind === "account" ? ofAccount(world, fact) : ofPayment(world, fact, account);
 }
 
 /** Reasons that may pass when more is known. */

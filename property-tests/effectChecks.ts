@@ -3,9 +3,11 @@ import type { EventEnvelope } from "../ledger/event.ts";
 import { require, requireEqual, type Session } from "./session.ts";
 
 /** The effect that an event causes, with what it is about. */
-function effectOf({ stream, type, data }: EventEnvelope): [string, string] | undefined {
+function effectOf({ stream, type, data: told }: EventEnvelope): [string, string] | undefined {
+  const data = told as Readonly<Record<string, string | boolean>>;
+  const named = (field: string): string => String(data[field]);
   const id = stream.split("/")[1] ?? "";
-  const refund = `${id} ${String(data["refundId"])}`;
+  const refund = `${id} ${named("refundId")}`;
   switch (type) {
     case "payment.requested":
       return ["stripe.createPayment", id];
@@ -20,9 +22,9 @@ function effectOf({ stream, type, data }: EventEnvelope): [string, string] | und
     case "payment.refundUnknown":
       return ["stripe.findRefund", refund];
     case "stripeAccount.linkReturned":
-      return ["stripe.exchangeCode", String(data["linkId"])];
+      return ["stripe.exchangeCode", named("linkId")];
     case "stripeAccount.unlinked":
-      return data["reason"] === "owner_request" ? ["stripe.deauthorize", String(data["account"])] : undefined;
+      return data["reason"] === "owner_request" ? ["stripe.deauthorize", named("account")] : undefined;
     default:
       return undefined;
   }

@@ -45,16 +45,16 @@ const kind = weighted([
   [8, "query"],
   [8, "cursor"],
   [5, "operator"],
-  [16, "provider"],
+  [26, "provider"],
   [4, "advance"],
 ]);
 
 const command = weighted([
   [14, "commands/payments:request"],
   [3, "commands/payments:cancel"],
-  [8, "commands/payments:requestRefund"],
-  [4, "commands/payments:approveRefund"],
-  [2, "commands/payments:declineRefund"],
+  [24, "commands/payments:requestRefund"],
+  [12, "commands/payments:approveRefund"],
+  [4, "commands/payments:declineRefund"],
   [3, "commands/stripeAccount:beginLink"],
   [3, "commands/stripeAccount:completeLink"],
   [1, "commands/stripeAccount:unlink"],

@@ -4,7 +4,7 @@
  */
 import type { LedgerEvent, Provenance } from "./fold.ts";
 
-export type PaymentStatus =
+type PaymentStatus =
   | "requested"
   | "creation_unknown"
   | "creation_failed"
@@ -25,7 +25,7 @@ export type RefundRequest = {
 
 export type Moved = { amountMinor: number; status: "pending" | "succeeded" | "failed" };
 
-export type Word = {
+type Word = {
   amountMinor: number;
   currency: string;
   status: string;
@@ -33,7 +33,7 @@ export type Word = {
   occurredAt: number;
   isClosed: boolean;
 };
-export type DisputeRow = { word: Word; isWithdrawn: boolean; isReinstated: boolean };
+type DisputeRow = { word: Word; isWithdrawn: boolean; isReinstated: boolean };
 
 export type PaymentRow = Provenance & {
   paymentId: string;
@@ -188,20 +188,28 @@ function foldMoneyBack(row: PaymentRow, event: LedgerEvent): void {
   }
 }
 
+function foldAttempt(row: PaymentRow, event: LedgerEvent): void {
+  const data = event.data as Ids & { occurredAt: number };
+  learnIds(row, data);
+  const told = event.type === "payment.failed" ? "failed" : "processing";
+  if (!isAttemptNews(row, told, data.occurredAt)) return;
+  row.status = told;
+  row.attemptAt = data.occurredAt;
+}
+
+const CREATION_STATUS: Readonly<Record<string, PaymentStatus>> = {
+  "payment.creationUnknown": "creation_unknown",
+  "payment.creationFailed": "creation_failed",
+};
+
 function foldKnown(row: PaymentRow, event: LedgerEvent): void {
-  const data = event.data as Ids & { occurredAt?: number };
+  const data = event.data as Ids;
   switch (event.type) {
     case "payment.created":
       learnIds(row, data);
       if (["requested", "creation_unknown", "creation_failed"].includes(row.status)) {
         row.status = "awaiting_payment";
       }
-      return;
-    case "payment.creationUnknown":
-      row.status = "creation_unknown";
-      return;
-    case "payment.creationFailed":
-      row.status = "creation_failed";
       return;
     case "payment.cancelRequested":
       row.cancelRequested = true;
@@ -211,21 +219,18 @@ function foldKnown(row: PaymentRow, event: LedgerEvent): void {
       if (row.status !== "paid") row.status = "cancelled";
       return;
     case "payment.processing":
-    case "payment.failed": {
-      learnIds(row, data);
-      const told = event.type === "payment.failed" ? "failed" : "processing";
-      const { occurredAt = 0 } = data;
-      if (!isAttemptNews(row, told, occurredAt)) return;
-      row.status = told;
-      row.attemptAt = occurredAt;
+    case "payment.failed":
+      foldAttempt(row, event);
       return;
-    }
     case "payment.confirmed":
       learnIds(row, data);
       row.status = "paid";
       return;
-    default:
-      foldMoneyBack(row, event);
+    default: {
+      const status = CREATION_STATUS[event.type];
+      if (status === undefined) foldMoneyBack(row, event);
+      else row.status = status;
+    }
   }
 }
 

@@ -82,9 +82,30 @@ async function openOrganization(session: Session, { founder, currency, members }
     const args = { invitationToken };
     await command(session, { subject, function: "commands/members:acceptInvitation", args });
   }
-  for (const durationMinutes of [30, 90]) {
-    const args = { name: `${durationMinutes} minutes`, durationMinutes, priceMinor: 100 * durationMinutes };
-    await command(session, { ...asFounder, function: "commands/services:define", args });
+  for (const service of SERVICES) {
+    const args = { name: `${service.durationMinutes} minutes`, ...service };
+    const defined = await command(session, { ...asFounder, function: "commands/services:define", args });
+    await openPayments(session, asFounder, (defined as { serviceId: string }).serviceId);
+  }
+}
+
+const SERVICES: readonly { durationMinutes: number; priceMinor: number; depositMinor?: number }[] = [
+  { durationMinutes: 30, priceMinor: 3_000 },
+  { durationMinutes: 90, priceMinor: 120_000, depositMinor: 60_000 },
+];
+const HOUR_MS = 3_600_000;
+
+/** Two bookings of a service, each with a payment that waits for the provider. */
+async function openPayments(
+  session: Session,
+  asFounder: Pick<Call, "subject" | "claim">,
+  serviceId: string,
+): Promise<void> {
+  for (const hours of [2, 30]) {
+    const args = { serviceId, startsAt: session.bench.now() + hours * HOUR_MS };
+    const booked = await command(session, { ...asFounder, function: "commands/bookings:request", args });
+    const { bookingId } = booked as { bookingId: string };
+    await command(session, { ...asFounder, function: "commands/payments:request", args: { bookingId } });
   }
 }
 
@@ -102,7 +123,7 @@ async function playIntent(session: Session, resolved: Resolved): Promise<void> {
       await operate(session, resolved);
       return;
     case "provider":
-      await playProvider(session, resolved.pick);
+      await playProvider(session, resolved.picks);
       return;
     case "call":
       await send(session, resolved.call);

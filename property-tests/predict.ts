@@ -265,13 +265,23 @@ function predictMember(world: World, call: Call, member: Member, now: number): P
   if (permissionOf(call.function, member.role) === "no") return refused("INV-08", "FORBIDDEN");
   const wrong = badFields(call.function, call.args);
   if (wrong.length > 0) return predictInvalid(wrong);
-  const { orgId, organization } = member;
   if (call.function === "commands/ledger:requestCheckpoint") {
+    const { orgId, organization } = member;
     return { invariant: "INV-02", kind: "checkpoint", orgId, size: organization.events.length };
   }
   const rule = RULES[call.function];
   if (rule === undefined) throw new Error(`no rule for ${call.function}`);
-  const situation = situationOf(world, call, member, now);
+  return predictOnObject(world, call, member, { rule, situation: situationOf(world, call, member, now) });
+}
+
+/** The object's own relation and what comes after it. */
+function predictOnObject(
+  world: World,
+  call: Call,
+  member: Member,
+  { rule, situation }: { rule: Rule; situation: Situation },
+): Prediction {
+  const { orgId } = member;
   const forbidden = predictRelation(call, member, rule, situation);
   if (forbidden !== undefined) return forbidden;
   if (lacksStepUp(call, rule, situation)) return refused("INV-08", "STEP_UP_REQUIRED");

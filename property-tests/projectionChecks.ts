@@ -5,7 +5,7 @@ import { internal } from "../convex/_generated/api.js";
 import type { EventEnvelope } from "../ledger/event.ts";
 import { TABLES } from "./argumentModel.ts";
 import { checkEffects } from "./effectChecks.ts";
-import { fold } from "./fold.ts";
+import { fold, type View } from "./fold.ts";
 import { needsNoMembership, QUERIES } from "./policyModel.ts";
 import { checkQuery } from "./queries.ts";
 import { idsIn, require, requireEqual, type Session } from "./session.ts";
@@ -22,47 +22,33 @@ function foldedWorld(world: World, ledgers: Ledgers): World {
   return { ...world, organizations: new Map(organizations) };
 }
 
-/** Arguments that make each query read everything, in pages of an odd size. */
-function fullRead(world: World, orgId: string, name: string): Call["args"][] {
-  const bookings = [...(world.organizations.get(orgId)?.view.bookings.keys() ?? [])];
-  const options = { paginationOpts: { numItems: 7, cursor: null } };
-  switch (name) {
-    case "projections/bookings:get":
-      return bookings.slice(-4).map((bookingId) => ({ bookingId }));
-    case "projections/auditLog:range":
-      return [...(world.organizations.get(orgId)?.view.readings.keys() ?? [])]
-        .slice(-4)
-        .map((readingId) => ({ ...options, readingId }));
-    case "projections/auditLog:list":
-      return [{ paginationOpts: { numItems: 170, cursor: null } }, { ...options, category: "role" }];
-    case "projections/bookings:list":
-      return [options, { ...options, status: "confirmed" }];
-    case "projections/payments:get":
-    case "projections/payments:payerSecret":
-      return [...(world.organizations.get(orgId)?.view.payments.keys() ?? [])]
-        .slice(-2)
-        .map((paymentId) => ({ paymentId }));
-    case "projections/payments:list":
-      return [options, { ...options, status: "paid" }];
-    case "projections/ledger:rowDigests":
-      return TABLES.map((table) => ({ table, paginationOpts: { numItems: 170, cursor: null } }));
-    case "projections/ledger:consistencyProof":
-      return [{ fromSize: 1, toSize: 2 }];
-    case "projections/ledger:inclusionProof":
-      return [{ seq: 2 }];
-    case "projections/ledger:streamAt":
-      return [{ stream: `organization/${orgId}`, seq: 1 }];
-    case "projections/ledger:checkpoint":
-    case "projections/ledger:checkpoints":
-    case "projections/stripeAccount:current":
-    case "projections/organizations:current":
-    case "projections/ledger:head":
-    case "projections/ledger:events":
-      return [{}];
-    default:
-      return [options];
-  }
-}
+const PAGE = { paginationOpts: { numItems: 7, cursor: null } };
+const LONG_PAGE = { paginationOpts: { numItems: 170, cursor: null } };
+
+/** Arguments that make each query read everything, in pages of an odd size; a page of all by default. */
+const FULL_READS: Readonly<Record<string, (view: View, orgId: string) => Call["args"][]>> = {
+  "projections/bookings:get": ({ bookings }) =>
+    [...bookings.keys()].slice(-4).map((bookingId) => ({ bookingId })),
+  "projections/payments:get": ({ payments }) =>
+    [...payments.keys()].slice(-2).map((paymentId) => ({ paymentId })),
+  "projections/payments:payerSecret": ({ payments }) =>
+    [...payments.keys()].slice(-2).map((paymentId) => ({ paymentId })),
+  "projections/payments:list": () => [PAGE, { ...PAGE, status: "paid" }],
+  "projections/auditLog:range": ({ readings }) =>
+    [...readings.keys()].slice(-4).map((readingId) => ({ ...PAGE, readingId })),
+  "projections/auditLog:list": () => [LONG_PAGE, { ...PAGE, category: "role" }],
+  "projections/bookings:list": () => [PAGE, { ...PAGE, status: "confirmed" }],
+  "projections/ledger:rowDigests": () => TABLES.map((table) => ({ table, ...LONG_PAGE })),
+  "projections/ledger:consistencyProof": () => [{ fromSize: 1, toSize: 2 }],
+  "projections/ledger:inclusionProof": () => [{ seq: 2 }],
+  "projections/ledger:streamAt": (_view, orgId) => [{ stream: `organization/${orgId}`, seq: 1 }],
+  "projections/ledger:checkpoint": () => [{}],
+  "projections/ledger:checkpoints": () => [{}],
+  "projections/stripeAccount:current": () => [{}],
+  "projections/organizations:current": () => [{}],
+  "projections/ledger:head": () => [{}],
+  "projections/ledger:events": () => [{}],
+};
 
 /** INV-06 and the role matrix of reading: every member asks every query and sees what the fold says. */
 async function checkReaders(session: Session, world: World): Promise<void> {
@@ -71,7 +57,7 @@ async function checkReaders(session: Session, world: World): Promise<void> {
       const isMember = view.members.get(userId)?.status === "active";
       const names = isMember ? QUERIES : ["projections/organizations:current"];
       for (const name of names) {
-        for (const args of fullRead(world, orgId, name)) {
+        for (const args of FULL_READS[name]?.(view, orgId) ?? [PAGE]) {
           await checkQuery(
             session,
             { subject, claim: orgId, issuedAtS: FRESH_S, function: name, args },

@@ -25,6 +25,7 @@ import {
 } from "./jobs.ts";
 import type { PaymentRow } from "./paymentFold.ts";
 import { deliveryOf, hashOf, intentOfSession, pickFact, providerName } from "./providerEvents.ts";
+import { picker } from "./scene.ts";
 import { count, requireEqual, type Session } from "./session.ts";
 import { organizationOf } from "./world.ts";
 
@@ -226,8 +227,20 @@ const DRAWN = Object.entries(WEIGHTS).flatMap(([name, weight]) =>
   Array.from({ length: weight }, () => name as keyof typeof ACTS),
 );
 
+/** The provider does more than one thing for each that a person does. */
+const ACTS_AT_ONCE = 3;
+const PICK_LIMIT = 0x10000;
+
+/** Other random numbers made of the same ones, so that no act repeats the one before it. */
+function picksOf(picks: readonly number[], act: number): number[] {
+  return picks.map((random, index) => (random * (2 * act + 1) + 7_919 * act * (index + 1)) % PICK_LIMIT);
+}
+
 /** Lets the provider do something, and takes up what waited for it. */
-export async function playProvider(session: Session, pick: Pick): Promise<void> {
-  await ACTS[pick(DRAWN)](session, pick);
-  await takeUp(session);
+export async function playProvider(session: Session, picks: readonly number[]): Promise<void> {
+  for (let act = 0; act < ACTS_AT_ONCE; act += 1) {
+    const pick = picker(picksOf(picks, act));
+    await ACTS[pick(DRAWN)](session, pick);
+    await takeUp(session);
+  }
 }

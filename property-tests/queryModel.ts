@@ -71,7 +71,7 @@ function paymentsAnswer(
   { status, bookingId }: Call["args"],
 ): Answer {
   if (bookingId !== undefined) {
-    const booking = view.bookings.get(String(bookingId));
+    const booking = view.bookings.get(bookingId as string);
     if (booking === undefined || !maySee(permission, booking, userId)) return refusal("NOT_FOUND");
   }
   const rows = [...view.payments.values()]

@@ -45,7 +45,7 @@ export type Resolved =
   /** A query that goes on from a cursor which somebody was given for something. */
   | { kind: "cursor"; call: Call; which: number }
   /** Something that the provider, or whoever plays it, does. */
-  | { kind: "provider"; pick: Pick }
+  | { kind: "provider"; picks: readonly number[] }
   | { kind: "operator"; orgId: string; action: OperatorAction }
   | { kind: "advance"; byMs: number };
 
@@ -129,6 +129,30 @@ function evidenceArgs(scene: Scene, name: string, organization: Organization): A
   }
 }
 
+const ARGUMENTLESS = ["organizations:current", "ledger:head", "stripeAccount:current"];
+const EVIDENCE = ["checkpoint", "checkpoints", "inclusionProof", "consistencyProof", "streamAt"];
+
+/** Of payments and evidence; undefined for a list that takes a page and nothing else. */
+function newerArgs(
+  scene: Scene,
+  name: string,
+  organization: Organization,
+  subject: string | null,
+): Args | undefined {
+  const { pick } = scene;
+  const query = name.replace("projections/", "");
+  const paginationOpts = { numItems: pick([1, 3, 7, 50, 200]), cursor: null };
+  if (ARGUMENTLESS.includes(query)) return {};
+  if (EVIDENCE.includes(query.replace("ledger:", ""))) return evidenceArgs(scene, name, organization);
+  if (query === "ledger:rowDigests") return { table: pick(TABLES), paginationOpts };
+  if (query === "payments:list") {
+    const bookingId = pickBooking(scene, organization, name, subject);
+    return { paginationOpts, ...pick([{}, { status: pick(PAYMENT_STATUSES) }, { bookingId }]) };
+  }
+  if (!query.startsWith("payments:")) return undefined;
+  return { paymentId: pickPayment(scene, organization, name)?.paymentId ?? `pay_${NOWHERE}` };
+}
+
 function queryArgs(scene: Scene, name: string, organization: Organization, subject: string | null): Args {
   const { pick } = scene;
   const numItems = pick([1, 3, 7, 50, 200, 1000]);
@@ -148,32 +172,8 @@ function queryArgs(scene: Scene, name: string, organization: Organization, subje
       };
     case "projections/ledger:events":
       return pick([true, false]) ? {} : { afterSeq: pick([0, 1, 5, 10_000]), limit: pick([1, 50, 1000]) };
-    case "projections/ledger:checkpoint":
-    case "projections/ledger:checkpoints":
-    case "projections/ledger:inclusionProof":
-    case "projections/ledger:consistencyProof":
-    case "projections/ledger:streamAt":
-      return evidenceArgs(scene, name, organization);
-    case "projections/ledger:rowDigests":
-      return { table: pick(TABLES), paginationOpts: { numItems, cursor: null } };
-    case "projections/payments:get":
-    case "projections/payments:payerSecret":
-      return { paymentId: pickPayment(scene, organization, name)?.paymentId ?? `pay_${NOWHERE}` };
-    case "projections/payments:list":
-      return {
-        paginationOpts: { numItems, cursor: null },
-        ...pick([
-          {},
-          { status: pick(PAYMENT_STATUSES) },
-          { bookingId: pickBooking(scene, organization, name, subject) },
-        ]),
-      };
-    case "projections/organizations:current":
-    case "projections/ledger:head":
-    case "projections/stripeAccount:current":
-      return {};
     default:
-      return { paginationOpts: { numItems, cursor: null } };
+      return newerArgs(scene, name, organization, subject) ?? { paginationOpts: { numItems, cursor: null } };
   }
 }
 
@@ -375,7 +375,7 @@ export function resolve(world: World, intent: Intent, now: number): Resolved | u
     case "operator":
       return pickOperation(scene);
     case "provider":
-      return { kind: "provider", pick };
+      return { kind: "provider", picks: intent.picks };
     case "advance": {
       const short = [1, 1000, MINUTE_MS, 20 * MINUTE_MS, 20 * MINUTE_MS, 40 * MINUTE_MS];
       return { kind: "advance", byMs: pick([...short, ...short, DAY_MS, 8 * DAY_MS]) };

@@ -21,8 +21,7 @@ export type Situation = {
 };
 
 /** The prefix of the id that a field of a result holds, or what else it is. */
-export type ResultField =
-  "bkg" | "svc" | "inv" | "exp" | "rdg" | "pay" | "rfd" | "lnk" | "token" | "hash" | "url";
+type ResultField = "bkg" | "svc" | "inv" | "exp" | "rdg" | "pay" | "rfd" | "lnk" | "token" | "hash" | "url";
 
 export type Rule = {
   /** The stream that the command concerns and whose version a caller may expect; absent when it founds one. */

@@ -103,7 +103,7 @@ export type World = {
 };
 
 /** What an object of the provider is about, and the account that it was made with. */
-export type ObjectPlace = { orgId: string; paymentId: string; account: string | undefined };
+type ObjectPlace = { orgId: string; paymentId: string; account: string | undefined };
 
 /** Refusals about access; whatever a member is refused with one of these is kept. */
 export const RECORDED_REFUSALS: readonly string[] = [

@@ -279,7 +279,7 @@ export const settle = mutation({
     const { _id, _creationTime, reason: _reason, ...kept } = row;
     await ctx.db.replace("deliveries", _id, { ...kept, ...place, status: "nothing" });
     await learnFrom(ctx, JSON.parse(evaluated.fact) as ProviderFact, { ...place, account: row.account });
-    return recordOf({ ...row, status: "nothing" }, orgId);
+    return recordOf({ ...kept, _id, _creationTime, status: "nothing" }, orgId);
   },
 });
 

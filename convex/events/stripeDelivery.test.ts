@@ -36,6 +36,20 @@ function eventText(type: string, object: unknown, over = {}): string {
   });
 }
 
+test.each([
+  ["authentication_required", { code: "authentication_required" }],
+  ["card_declined", { code: "card_declined", decline_code: "insufficient_funds" }],
+  ["unknown", {}],
+  ["unknown", null],
+])("a failed payment's code is %s, whatever else is told of it", (code, error) => {
+  const object = { id: "pi_12345678", object: "payment_intent", amount: 5000, amount_received: 0 };
+  const said = { currency: "eur", status: "requires_payment_method", last_payment_error: error };
+  const result = read(eventText("payment_intent.payment_failed", { ...object, ...said }));
+  expect(result).toMatchObject({
+    delivery: { reading: { kind: "fact", fact: { outcome: "failed", code } } },
+  });
+});
+
 describe("the signature", () => {
   test.each(vectors.hmacSha256Hex)("E01 stripe-node's vector for $payload", ({ payload, hex }) => {
     const mac = hmac(sha256, utf8(secret), utf8(payload));

@@ -32,7 +32,7 @@ const intent = z.object({
   amount_received: amount,
   currency,
   status,
-  last_payment_error: z.object({ code: failure.optional(), decline_code: z.unknown() }).nullish().catch(null),
+  last_payment_error: z.object({ code: failure.optional() }).nullish().catch(null),
 });
 
 const session = z.object({

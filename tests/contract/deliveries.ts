@@ -477,6 +477,15 @@ export function meaningContract(open: Open): void {
     expect(await listed(asked.owner.client, event.id)).toEqual([{ status: "applied", reason: null }]);
   });
 
+  test("a delivery that waited and then says nothing new is listed without the reason it waited for", async () => {
+    const asked = await requestPayment(on);
+    const event = eventOf("payment_intent.requires_action", intent(asked.intentId, "requires_action"));
+    expect(await deliver(on, event)).toEqual(ACCEPTED);
+    await created(on, asked);
+    await eventually(async () => (await listed(asked.owner.client, event.id)).length > 0);
+    expect(await listed(asked.owner.client, event.id)).toEqual([{ status: "nothing", reason: null }]);
+  });
+
   test("R61 a raw body is kept sealed, opens for the operator, and goes when they say so", async () => {
     const { operator } = on.backend;
     const event = eventOf("customer.created", {
