@@ -55,7 +55,7 @@ async function linkWithCode(): Promise<string> {
     await owner.mutation(api.commands.stripeAccount.completeLink, { state, code, idempotencyKey: key() }),
   );
   await eventually(
-    async () => (await owner.query(api.projections.stripeAccount.current, {})).linked !== null,
+    async () => (await owner.query(api.projections.stripeAccount.current, {}))?.status === "linked",
   );
   return code;
 }
