@@ -119,12 +119,6 @@ module.exports = {
       "what anybody may read is what the component publishes",
     ),
     only(
-      "effects-write-nothing",
-      "^convex/effects/",
-      ["^convex/(effects|access)/", CATALOGUE, LEDGER],
-      "effects change state through internal functions only",
-    ),
-    only(
       "projections-read-events",
       "^convex/projections/",
       ["^convex/(projections|domain|access|vault)/", CATALOGUE, LEDGER],

@@ -97,6 +97,7 @@ import type * as pipeline_outcome from "../pipeline/outcome.js";
 import type * as pipeline_overpayment from "../pipeline/overpayment.js";
 import type * as pipeline_parked from "../pipeline/parked.js";
 import type * as pipeline_project from "../pipeline/project.js";
+import type * as pipeline_removedAccount from "../pipeline/removedAccount.js";
 import type * as pipeline_response from "../pipeline/response.js";
 import type * as pipeline_sessionMutation from "../pipeline/sessionMutation.js";
 import type * as pipeline_signedInMutation from "../pipeline/signedInMutation.js";
@@ -233,6 +234,7 @@ declare const fullApi: ApiFromModules<{
   "pipeline/overpayment": typeof pipeline_overpayment;
   "pipeline/parked": typeof pipeline_parked;
   "pipeline/project": typeof pipeline_project;
+  "pipeline/removedAccount": typeof pipeline_removedAccount;
   "pipeline/response": typeof pipeline_response;
   "pipeline/sessionMutation": typeof pipeline_sessionMutation;
   "pipeline/signedInMutation": typeof pipeline_signedInMutation;

@@ -25,6 +25,7 @@ import type * as check from "../check.js";
 import type * as checkpointRows from "../checkpointRows.js";
 import type * as checkpoints from "../checkpoints.js";
 import type * as claims from "../claims.js";
+import type * as closed from "../closed.js";
 import type * as cosignatures from "../cosignatures.js";
 import type * as deliveries from "../deliveries.js";
 import type * as fence from "../fence.js";
@@ -71,6 +72,7 @@ const fullApi: ApiFromModules<{
   checkpointRows: typeof checkpointRows;
   checkpoints: typeof checkpoints;
   claims: typeof claims;
+  closed: typeof closed;
   cosignatures: typeof cosignatures;
   deliveries: typeof deliveries;
   fence: typeof fence;
