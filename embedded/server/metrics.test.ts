@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { formatLogLine } from "../engine/runtime/logLines.ts";
 import { Metrics } from "./metrics.ts";
-import type { Authenticator } from "./authentication.ts";
+import { Authenticator } from "./authentication.ts";
 import type { Exchange } from "./httpExchange.ts";
 
 const exchange = {
@@ -10,8 +10,10 @@ const exchange = {
 } as unknown as Exchange;
 
 async function refusedDeliveries(metrics: Metrics): Promise<Record<string, number>> {
-  const { body } = await metrics.answer(exchange, {} as Authenticator);
-  const lines = String(body).matchAll(/^daybook_deliveries_refused_total\{reason="([^"]+)"\} ([0-9]+)$/gm);
+  const { body } = await metrics.answer(exchange, new Authenticator({ providers: [], adminKey: undefined }));
+  const lines = (body as string).matchAll(
+    /^daybook_deliveries_refused_total\{reason="([^"]+)"\} ([0-9]+)$/gm,
+  );
   return Object.fromEntries([...lines].map(([, reason = "", count]) => [reason, Number(count)]));
 }
 
