@@ -63,12 +63,14 @@ const SIGNING_SECRET = [
   "Identifier[name='DAYBOOK_STRIPE_WEBHOOK_SECRETS']",
   "Literal[value=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
   "TemplateElement[value.raw=/DAYBOOK_STRIPE_WEBHOOK_SECRETS/]",
-  "ImportSpecifier[imported.name='env']",
 ].join(", ");
-const RAW_SECRET = {
+const NAMED_SECRET = {
   selector: SIGNING_SECRET,
   message: "Only convex/events/stripeEnvironment.ts reads the secrets that sign deliveries.",
 };
+const RAW_SECRET = { ...NAMED_SECRET, selector: `${SIGNING_SECRET}, ImportSpecifier[imported.name='env']` };
+/** Reads the component's other key, by its name, from the same environment. */
+const CHECKPOINT_KEY_FILE = "convex/events/signing.ts";
 /** The reader itself, and the two configurations that hand the secret to it. */
 const SECRET_FILES = [
   "convex/events/stripeEnvironment.ts",
@@ -180,6 +182,10 @@ export default tseslint.config(
   {
     files: SECRET_FILES,
     rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE] },
+  },
+  {
+    files: [CHECKPOINT_KEY_FILE],
+    rules: { "no-restricted-syntax": ["error", RAW_IDENTITY, RAW_DATABASE, NAMED_SECRET] },
   },
   {
     files: ["convex/access/principal.ts"],

@@ -94,6 +94,9 @@ const TABLE: Readonly<Record<string, Columns | "signed in">> = {
   "projections/deliveries:list": LEDGER_READERS,
 };
 
+/** Every public function that there is. */
+export const FUNCTIONS: readonly string[] = Object.keys(TABLE);
+
 export const QUERIES: readonly string[] = Object.keys(TABLE).filter((name) =>
   name.startsWith("projections/"),
 );

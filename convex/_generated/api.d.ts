@@ -125,6 +125,7 @@ import type * as projections_securityLog from "../projections/securityLog.js";
 import type * as projections_services from "../projections/services.js";
 import type * as projections_stripeAccount from "../projections/stripeAccount.js";
 import type * as projections_unassignedOr from "../projections/unassignedOr.js";
+import type * as validators from "../validators.js";
 import type * as vault_rawDeliveries from "../vault/rawDeliveries.js";
 import type * as vault_seal from "../vault/seal.js";
 import type * as webhooks_stripe from "../webhooks/stripe.js";
@@ -262,6 +263,7 @@ declare const fullApi: ApiFromModules<{
   "projections/services": typeof projections_services;
   "projections/stripeAccount": typeof projections_stripeAccount;
   "projections/unassignedOr": typeof projections_unassignedOr;
+  validators: typeof validators;
   "vault/rawDeliveries": typeof vault_rawDeliveries;
   "vault/seal": typeof vault_seal;
   "webhooks/stripe": typeof webhooks_stripe;

@@ -344,6 +344,11 @@ function isAssigned(condition: Condition, userId: string, { assigneeId }: Relati
   return assigneeId === userId || (condition === "assignedOrUnassigned" && assigneeId === null);
 }
 
+/** Whether every role that is granted or held by the member concerned is below the caller's. */
+function isBelow(caller: Role, { rolesConcerned = [] }: Relation): boolean {
+  return rolesConcerned.every((role) => outranks(caller, role));
+}
+
 /** What fails the condition, as a code; null when it holds. */
 function relationProblem(
   condition: Condition,
@@ -354,9 +359,7 @@ function relationProblem(
     case "always":
       return null;
     case "belowOwnRank":
-      return (relation.rolesConcerned ?? []).every((role) => outranks(caller.role, role))
-        ? null
-        : "FORBIDDEN";
+      return isBelow(caller.role, relation) ? null : "FORBIDDEN";
     case "notRequester":
       return relation.requesterId === caller.userId ? "FORBIDDEN" : null;
     case "ownEvents":

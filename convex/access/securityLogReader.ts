@@ -7,7 +7,7 @@ import {
 } from "convex/server";
 import { v, type Infer } from "convex/values";
 import { internalQuery } from "../_generated/server.js";
-import { roleValidator, securityOutcomeValidator } from "../schema.ts";
+import { roleValidator, securityOutcomeValidator } from "../validators.ts";
 import { tenantReader, type TenantReader } from "./tenantDb.ts";
 
 const lineValidator = v.object({

@@ -15,7 +15,7 @@ import {
 } from "../access/alerts.ts";
 import { settleEffect, type EffectError, type EffectOutcome } from "../access/outbox.ts";
 import { outboundUrlProblem } from "../access/outboundUrl.ts";
-import { effectErrorValidator } from "../schema.ts";
+import { effectErrorValidator } from "../validators.ts";
 import { webhookHeaders } from "./standardWebhook.ts";
 
 /** How long the receiver may take to answer, well below the lease. */

@@ -3,7 +3,7 @@ import { v } from "convex/values";
 import { internalMutation, internalQuery } from "../_generated/server.js";
 import { claimEffect, retryEffects } from "../access/outbox.ts";
 import { tenantReader } from "../access/tenantDb.ts";
-import { effectErrorValidator, effectKindValidator, effectStatusValidator } from "../schema.ts";
+import { effectErrorValidator, effectKindValidator, effectStatusValidator } from "../validators.ts";
 
 const LISTED_MAX = 100;
 

@@ -18,7 +18,7 @@ import { payment, type Payment, type PaymentState } from "../domain/payment.ts";
 import { decideCreated, decideCreationFailed, decideCreationUnknown } from "../domain/paymentOutcomes.ts";
 import { loadAggregate } from "../pipeline/ledger.ts";
 import { commitOutcome } from "../pipeline/outcome.ts";
-import { paymentMethodValidator, sealedValidator } from "../schema.ts";
+import { paymentMethodValidator, sealedValidator } from "../validators.ts";
 import { NONCE_BYTES, seal, type Sealed } from "../vault/seal.ts";
 import { cancelPayment, createPayment, findPayment, type PayerSecret } from "./stripe/payments.ts";
 import {

@@ -13,7 +13,7 @@ import { tenantWriter } from "../access/tenantDb.ts";
 import { decideLinked, decideLinkFailed, stripeAccount, type LinkFailure } from "../domain/stripeAccount.ts";
 import { accountHolder } from "../pipeline/ledger.ts";
 import { commitOutcome } from "../pipeline/outcome.ts";
-import { sealedValidator } from "../schema.ts";
+import { sealedValidator } from "../validators.ts";
 import { SealError, unseal, type Sealed } from "../vault/seal.ts";
 import { deauthorize, exchangeCode, type ExchangeResult } from "./stripe/connect.ts";
 import { afterCancelling, afterCreating } from "./stripe/steps.ts";

@@ -10,7 +10,7 @@ import { readingId } from "../access/fields.ts";
 import type { Member } from "../access/principal.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
 import { paymentSummary, stripeAccountSummary } from "./auditLogPayments.ts";
-import { actorValidator, auditCategoryValidator } from "../schema.ts";
+import { actorValidator, auditCategoryValidator } from "../validators.ts";
 import { readFirst } from "./ledgerReader.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, streamId } from "./projection.ts";

@@ -9,7 +9,7 @@ import { requireRelation, type Condition } from "../access/policy.ts";
 import type { TenantReader } from "../access/tenantDb.ts";
 import { holdsSlot, statusAfter, type BookingStatus } from "../domain/booking.ts";
 import { bookingId } from "../access/fields.ts";
-import { bookingStatusValidator } from "../schema.ts";
+import { bookingStatusValidator } from "../validators.ts";
 import { cutPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, keyInStreams, streamId, type Row } from "./projection.ts";
 import { projectionQuery, type MemberView } from "./projectionQuery.ts";

@@ -2,7 +2,7 @@
 import { paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { paginationOpts } from "../access/arguments.ts";
-import { listedDeliveryStatusValidator } from "../schema.ts";
+import { listedDeliveryStatusValidator } from "../validators.ts";
 import { mapPage } from "./page.ts";
 import { projectionQuery } from "./projectionQuery.ts";
 

@@ -3,7 +3,7 @@ import { paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { paginationOpts } from "../access/arguments.ts";
 import type { DomainEvent } from "../events/catalogue/catalogue.ts";
-import { memberStatusValidator, roleValidator } from "../schema.ts";
+import { memberStatusValidator, roleValidator } from "../validators.ts";
 import { mapPage, provenance } from "./page.ts";
 import { defineProjection, foundedBy, keyInStreams, streamId, type Row } from "./projection.ts";
 import { projectionQuery } from "./projectionQuery.ts";

@@ -18,7 +18,7 @@ import { internalMutation, internalQuery, type MutationCtx } from "../_generated
 import { tombstoneOf } from "../access/lifecycle.ts";
 import { tenantReader, tenantWriter, type TenantWriter } from "../access/tenantDb.ts";
 import { toDomainEvent } from "../events/catalogue/catalogue.ts";
-import { rebuildPhaseValidator, rowsDigestValidator } from "../schema.ts";
+import { rebuildPhaseValidator, rowsDigestValidator } from "../validators.ts";
 import { readHead, readRange } from "./ledgerReader.ts";
 import type { AnyRow, Projection } from "./projection.ts";
 import { PROJECTIONS } from "./registry.ts";

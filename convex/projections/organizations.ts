@@ -5,7 +5,7 @@ import { paginationOpts } from "../access/arguments.ts";
 import { organizationsOf } from "../access/directory.ts";
 import { organizationOf } from "../access/lifecycle.ts";
 import { isEffective, membershipOf } from "../access/principal.ts";
-import { organizationStatusValidator, roleValidator } from "../schema.ts";
+import { organizationStatusValidator, roleValidator } from "../validators.ts";
 import { provenance } from "./page.ts";
 import { defineProjection, foundedBy, type Row } from "./projection.ts";
 import { projectionQuery, signedInQuery } from "./projectionQuery.ts";

@@ -2,7 +2,7 @@
 import type { PaginationResult } from "convex/server";
 import { v } from "convex/values";
 import { PAGE_MAX } from "../access/arguments.ts";
-import { actorValidator } from "../schema.ts";
+import { actorValidator } from "../validators.ts";
 
 /** Fields that every row carries. */
 export const provenance = {

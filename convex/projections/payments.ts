@@ -18,7 +18,7 @@ import {
   refundPendingMinor,
   type RefundRequest,
 } from "../domain/paymentRefunds.ts";
-import { paymentMethodValidator, paymentPurposeValidator, paymentStatusValidator } from "../schema.ts";
+import { paymentMethodValidator, paymentPurposeValidator, paymentStatusValidator } from "../validators.ts";
 import { unseal } from "../vault/seal.ts";
 import { provenance } from "./page.ts";
 import { defineProjection, foundedBy, keyInStreams, type Row } from "./projection.ts";
