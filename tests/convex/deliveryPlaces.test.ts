@@ -8,6 +8,7 @@ import { api, components, internal } from "../../convex/_generated/api.js";
 import schema from "../../convex/schema.ts";
 import { readLedger } from "../contract/ledger.ts";
 import {
+  created,
   deliver,
   listed,
   openPayment,
@@ -368,4 +369,16 @@ test("a ledger that is held for damage takes no delivery; after its recovery the
   expect(await statusOf(owner.client, target.paymentId)).toBe("paid");
   const entries = await readLedger(owner.client);
   expect(entries.filter(({ text }) => text.includes('"payment.confirmed"'))).toHaveLength(1);
+});
+
+test("a ledger that is held for damage takes no answer of Stripe's to a call that was out; after its recovery it does", async () => {
+  const asked = await requestPayment(on);
+  const { orgId, owner } = asked;
+  await backend.operator.mutation(internal.workers.integrity.report, { orgId, seq: 1, kind: "altered" });
+  const before = await typesOf(orgId);
+  await expect(created(on, asked)).rejects.toThrow("is held");
+  expect(await typesOf(orgId)).toEqual(before);
+  committed(await backend.operator.mutation(operatorOrganizations.unfreeze, { orgId }));
+  await created(on, asked);
+  expect(await statusOf(owner.client, asked.paymentId)).toBe("awaiting_payment");
 });
