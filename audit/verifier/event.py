@@ -111,7 +111,7 @@ TABLE = {
     "member/usr_": "joined roleChanged removed suspended reinstated sessionsRevoked",
     "service/svc_": "defined retired",
     "booking/bkg_": "requested confirmed rescheduled assigned unassigned started completed noShowMarked cancelled",
-    "stripeAccount/org_": "linkBegun linkReturned linked:job linkFailed:job unlinked:command,webhook/stripe",
+    "stripeAccount/org_": "linkBegun linkReturned linked:job linkFailed:job unlinked:command,job,webhook/stripe",
     "payment/pay_": "requested created:job creationUnknown:job creationFailed:job cancelRequested:command,job"
     " cancelled:command,job,webhook/stripe processing:webhook/stripe failed:webhook/stripe confirmed:webhook/stripe"
     " refundRequested refundApproved refundDeclined refundSubmitted:job refundUnknown:job refundNotSubmitted:job"

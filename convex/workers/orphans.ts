@@ -91,7 +91,14 @@ async function alertProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"alerts">
   return effect === null ? "no effect" : null;
 }
 
-async function effectProblem(ctx: MutationCtx, { orgId, outboxId }: Doc<"outbox">): Promise<Problem> {
+/** A payment's effects begin their subject with its id; those of an account concern the organisation alone. */
+async function effectProblem(ctx: MutationCtx, effect: Doc<"outbox">): Promise<Problem> {
+  const { orgId, outboxId, kind, subject } = effect;
+  if (kind !== "alert.deliver") {
+    const [paymentId = ""] = subject.split(" ");
+    if (!paymentId.startsWith("pay_")) return null;
+    return (await hasPayment(ctx, orgId, paymentId)) ? null : "no payment";
+  }
   const alert = await tenantReader(ctx, orgId)
     .rows("alerts", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
     .first();
@@ -155,8 +162,7 @@ const CHECKS: { readonly [Table in TableName]: Check<Table> } = {
   closedOrganizations: {
     ...ofOrg,
     // The tombstone is what stays when all else is gone.
-    // It gets its date one step after the organisation's own row is gone.
-    standsAlone: ({ removedAt, removeAfter }) => removedAt !== null || removeAfter <= Date.now(),
+    standsAlone: ({ removedAt }) => removedAt !== null,
     references: async (ctx, { orgId }) => ((await headSeq(ctx, orgId)) > 0 ? null : "no ledger"),
   },
   securityLog: {

@@ -61,6 +61,7 @@ async function scene(): Promise<Scene> {
   const serviceId = await defineService(owner.client);
   const bookingId = await requestBooking(owner.client, serviceId, 2, staff.userId);
   await requestBooking(owner.client, serviceId, 4);
+  committed(await owner.client.mutation(api.commands.payments.request, { bookingId, idempotencyKey: key() }));
   committed(
     await backend.operator.mutation(internal.operator.organizations.linkProvider, {
       orgId,
@@ -234,6 +235,12 @@ const DANGLING: readonly [problem: string, table: string, breakIt: Break][] = [
   ],
   ["no effect", "alerts", ({ db }, { orgId }) => db.insert("alerts", { ...ALERT, orgId, outboxId: "out_1" })],
   ["no alert", "outbox", ({ db }, { orgId }) => db.insert("outbox", { ...EFFECT, orgId })],
+  [
+    "no payment",
+    "outbox",
+    ({ db }, { orgId }) =>
+      db.insert("outbox", { ...EFFECT, orgId, kind: "stripe.createRefund", subject: "pay_1 rfd_1" }),
+  ],
   [
     "no event",
     "auditLog",
