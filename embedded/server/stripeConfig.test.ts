@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { checkpointKey } from "../../tests/support/checkpointKeys.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
 
 const KEY_A = "a".repeat(64);
@@ -8,6 +9,8 @@ const PRODUCTION: Variables = {
   DAYBOOK_INVITATION_KEYS: `k1:${KEY_A}`,
   DAYBOOK_FINGERPRINT_KEY: KEY_B,
   DAYBOOK_SEALING_KEYS: `s1:${"5".repeat(64)}`,
+  DAYBOOK_DEPLOYMENT: "daybook.example",
+  DAYBOOK_CHECKPOINT_KEYS: checkpointKey(1, "daybook.example"),
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
   DAYBOOK_AUTH_AUDIENCE: "daybook",
 };
