@@ -105,10 +105,9 @@ async function settle(
   delivery.status = outcome.status;
   delivery.reason = "reason" in outcome ? outcome.reason : null;
   const isPlaced = outcome.status === "applied" || (outcome.status === "nothing" && outcome.isRecorded);
-  if (isPlaced) {
-    delivery.orgId = outcome.orgId;
-    learn(session, delivery);
-  }
+  if (isPlaced) learn(session, delivery);
+  // A parked one is kept with whom it concerned, as far as that is known.
+  if (isPlaced || outcome.status === "parked") delivery.orgId = outcome.orgId ?? delivery.orgId;
   list(session, delivery, outcome.orgId);
   const what = outcome.status === "applied" ? outcome.draft.type : (delivery.reason ?? "nothing");
   count(session.tally, `delivery ${what}`);
