@@ -43,6 +43,8 @@ export interface Engine extends Omit<EngineOptions, "writer"> {
   work(accountId: string, request?: Work["request"]): Work;
   /** Keeps what was done, then sends what it made due. */
   commit(): Promise<void>;
+  /** Resolves when what was committed before is kept: what a read shows outlives a crash. */
+  settled(): Promise<void>;
   /** Stops time and deliveries, and keeps the state. */
   close(): Promise<void>;
 }
@@ -108,6 +110,7 @@ export function createEngine({ writer, ...options }: EngineOptions): Engine {
     queue,
     work,
     commit,
+    settled: () => writer.settled(),
     async close() {
       isClosed = true;
       cancelTimer();

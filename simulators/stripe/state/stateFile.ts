@@ -60,11 +60,13 @@ async function writeAtomically(file: string, text: string): Promise<void> {
 export interface StateWriter {
   /** Resolves when a state that is no older than this call is on disk. */
   save(): Promise<void>;
+  /** Resolves when what was to be saved at the time of the call is on disk. */
+  settled(): Promise<void>;
 }
 
 /** Keeps `state` in `file`, or nowhere. */
 export function createStateWriter(file: string | undefined, state: SimulatorState): StateWriter {
-  if (file === undefined) return { save: () => Promise.resolve() };
+  if (file === undefined) return { save: () => Promise.resolve(), settled: () => Promise.resolve() };
   let running: Promise<void> = Promise.resolve();
   let waiting: Promise<void> | undefined;
   const write = () => writeAtomically(file, JSON.stringify({ format: FORMAT, state }, encodeMap));
@@ -79,5 +81,6 @@ export function createStateWriter(file: string | undefined, state: SimulatorStat
         });
       return waiting;
     },
+    settled: () => waiting ?? running,
   };
 }

@@ -153,8 +153,9 @@ async function run(
   const answer = jsonAnswer(outcome.status, outcome.value, outcome.headers);
   if (keyed?.kind === "run" && outcome.isSaved) keyed.save({ status: answer.status, body: answer.body });
   try {
-    // Reading changes nothing that would have to be kept.
-    if (request.method !== "GET") await engine.commit();
+    // Reading changes nothing that would have to be kept, and shows nothing that is not.
+    if (request.method === "GET") await engine.settled();
+    else await engine.commit();
     await slowDown(engine, fault);
   } finally {
     if (keyed?.kind === "run") keyed.end();
