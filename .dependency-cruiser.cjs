@@ -4,7 +4,7 @@
  */
 const GENERATED = "_generated/";
 const PACKAGES = "(^|/)node_modules/";
-const SCHEMA = "^convex/schema\\.ts$";
+const SCHEMA = "^convex/(schema|validators)\\.ts$";
 const TEST = "\\.test\\.ts$";
 
 const only = (name, from, allow, comment) => ({
