@@ -64,8 +64,7 @@ async function deliver(ctx: ActionCtx, header: string, bytes: Uint8Array<ArrayBu
   return taken.status === "refused" ? await refused(ctx, taken.reason) : "accepted";
 }
 
-/** Takes one delivery. Never throws: what went wrong inside is logged, and told as `failed`. */
-export async function receiveStripe(ctx: ActionCtx, request: Request): Promise<DoorAnswer> {
+async function receive(ctx: ActionCtx, request: Request): Promise<DoorAnswer> {
   const header = request.headers.get(SIGNATURE_HEADER);
   const body = await readBounded(request);
   if (body === null) {
@@ -73,8 +72,13 @@ export async function receiveStripe(ctx: ActionCtx, request: Request): Promise<D
     return "tooLarge";
   }
   if (header === null || header.length > HEADER_CHARACTERS_MAX) return await refused(ctx, "HEADER");
+  return await deliver(ctx, header, body);
+}
+
+/** Takes one delivery. Never throws: what went wrong, a body that breaks off too, is logged and told as `failed`. */
+export async function receiveStripe(ctx: ActionCtx, request: Request): Promise<DoorAnswer> {
   try {
-    return await deliver(ctx, header, body);
+    return await receive(ctx, request);
   } catch (error) {
     // The message may hold what was delivered; the failing transaction's own log has the rest.
     console.error(
