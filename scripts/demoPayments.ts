@@ -141,6 +141,7 @@ export async function payments(places: PaymentPlaces, studio: Studio): Promise<v
   );
   if (!isThere) {
     out(pc.dim(`  Nothing stands in for Stripe at ${places.simulatorUrl}; this part is left out.`));
+    out(pc.dim("  The banner of npm start says where it is: name it in STRIPE_SIMULATOR_URL."));
     return;
   }
   const paymentId = await byForm(places, studio);
