@@ -1,6 +1,10 @@
+import path from "node:path";
 import { defineConfig } from "vitest/config";
 
 const shared = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+// Hundreds of processes are started, of the same modules: they are compiled once.
+process.env["NODE_COMPILE_CACHE"] ??= path.resolve("node_modules/.cache/daybook");
 
 export default defineConfig({
   test: {

@@ -6,9 +6,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import getPort from "get-port";
 import { DEVELOPMENT_DEPLOYMENT, makeCheckpointKey } from "../embedded/server/developmentSecrets.ts";
 import { createInterface } from "node:readline";
 
@@ -17,14 +17,6 @@ const MAIN = path.join(REPOSITORY, "embedded/main.ts");
 const LOAD_MODULES = `import(${JSON.stringify(path.join(REPOSITORY, "embedded/server/host.ts"))})`;
 
 type Measured = { readyMs: number; engineMs: number };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function ready(port: number): Promise<void> {
   for (;;) {
@@ -47,7 +39,7 @@ async function engineTime(log: NodeJS.ReadableStream): Promise<number> {
 }
 
 async function start(dataDir: string): Promise<Measured> {
-  const port = await freePort();
+  const port = await getPort();
   const startedAtMs = performance.now();
   const host = spawn(process.execPath, [MAIN, "start"], {
     stdio: ["ignore", "ignore", "pipe"],

@@ -4,11 +4,11 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import Table from "cli-table3";
 import { ConvexClient } from "convex/browser";
+import getPort from "get-port";
 import pc from "picocolors";
 import { ulid } from "ulid";
 import { api } from "../convex/_generated/api.js";
@@ -21,20 +21,12 @@ const START_TIMEOUT_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 const { commands, projections } = api;
+
 async function answers(url: string): Promise<boolean> {
   return await fetch(`${url}/version`).then(
     (response) => response.ok,
     () => false,
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
 
 type RunningHost = PaymentPlaces & { url: string; stop: () => Promise<void> };
@@ -52,7 +44,7 @@ async function findHost(): Promise<RunningHost> {
     return { url: DEFAULT_URL, ...DEFAULT_PLACES, stop: () => Promise.resolve() };
   }
   const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-demo-"));
-  const [port, sitePort, simulatorPort] = [await freePort(), await freePort(), await freePort()];
+  const [port, sitePort, simulatorPort] = [await getPort(), await getPort(), await getPort()];
   const url = `http://127.0.0.1:${port}`;
   out(pc.dim(`No host at ${DEFAULT_URL}; starting one at ${url}, data in ${dataDir}.`));
   const child = spawn(process.execPath, ["embedded/main.ts", "start"], {

@@ -4,7 +4,6 @@ import stringify from "fast-json-stable-stringify";
 import type { ComponentDescription } from "../engine/contract.ts";
 import { bundleFolder } from "../engine/loader/bundle.ts";
 import { BundleCache } from "../engine/loader/bundleCache.ts";
-import { fingerprintOf } from "../engine/loader/loadApp.ts";
 import { findSources } from "../engine/loader/sources.ts";
 import type { CheckedComponent, PushAnalysis } from "./analysis.ts";
 import { isCodeOf } from "./codeComparison.ts";
@@ -120,8 +119,8 @@ async function changedFolders(running: readonly ComponentDescription[]): Promise
   const folders = new Map(running.map(({ folder, fingerprint }) => [folder, fingerprint]));
   const changed: string[] = [];
   for (const [folder, fingerprint] of folders) {
-    if (fingerprintOf(await bundleFolder(folder, findSources(folder), new BundleCache(null))) === fingerprint)
-      continue;
+    const now = await bundleFolder(folder, findSources(folder), new BundleCache(null));
+    if (now.fingerprint === fingerprint) continue;
     changed.push(`the code of ${folder} changed after the host started`);
   }
   return changed;

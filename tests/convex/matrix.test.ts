@@ -109,7 +109,7 @@ describe("in reverse", () => {
     const applicable = rows.filter(({ cells }) => cells[column].kind !== "n/a");
     const succeeded: string[] = [];
     for (const row of applicable) {
-      const { answer } = await playCell(world, row, column);
+      const { answer } = await playCell({ ...world, answersOnly: true }, row, column);
       if (answer.ok) succeeded.push(row.name);
     }
     const allowed = applicable.filter(({ cells }) => cells[column].kind === "allowed");

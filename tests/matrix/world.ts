@@ -72,6 +72,8 @@ type Things = {
 
 export type World = {
   backend: Backend;
+  /** Whether cells are judged by their answers alone, without a look at what they did. */
+  answersOnly: boolean;
   orgId: string;
   people: Readonly<Record<Name, Person>>;
   serviceId: string;
@@ -273,6 +275,7 @@ export async function buildWorld(
   const bookings = await bookEverything(owner, serviceId, hands);
   const world = {
     backend,
+    answersOnly: false,
     linkState,
     orgId,
     people,

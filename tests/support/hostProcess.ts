@@ -1,22 +1,12 @@
 /** The embedded host as its users run it: a process of its own, on free ports and a folder of its own. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import getPort from "get-port";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const START_TIMEOUT_MS = 30_000;
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
-}
 
 export type HostOptions = {
   /** Runs another convex/ folder than the repository's. */
@@ -63,7 +53,7 @@ export class HostProcess {
     options: HostOptions = {},
   ): Promise<HostProcess> {
     const dataDir = mkdtempSync(path.join(tmpdir(), "daybook-host-"));
-    const ports = { api: await freePort(), site: await freePort() };
+    const ports = { api: await getPort(), site: await getPort() };
     const host = new HostProcess(ports, dataDir, environment, options);
     await host.start();
     return host;

@@ -1,8 +1,8 @@
 /** Payments on the embedded host, with the stand-in for Stripe that it starts beside itself. */
+import getPort from "get-port";
 import Stripe from "stripe";
 import { api, internal } from "../../convex/_generated/api.js";
 import { openHostBackend, type HostBackend } from "./hostBackend.ts";
-import { freePort } from "./hostProcess.ts";
 import {
   committed,
   defineService,
@@ -53,7 +53,7 @@ export type PaymentScene = {
 
 /** A host that takes payments through the simulator, and an organisation with a service for 50.00. */
 export async function openPaymentScene(environment: Record<string, string> = {}): Promise<PaymentScene> {
-  const port = await freePort();
+  const port = await getPort();
   const backend = await openHostBackend({ DAYBOOK_SIMULATOR_PORT: String(port), ...environment });
   const stripe = new Stripe(backend.host.secret("simulatorKey"), {
     host: "127.0.0.1",

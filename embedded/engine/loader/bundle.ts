@@ -4,7 +4,7 @@ import esbuildPackage from "esbuild/package.json" with { type: "json" };
 import path from "node:path";
 import vm from "node:vm";
 import { HostError } from "../errors.ts";
-import type { BundleCache, Made } from "./bundleCache.ts";
+import type { BundleCache, Bundled, Made } from "./bundleCache.ts";
 import { configFileOf, type Sources } from "./sources.ts";
 
 const OPTIONS = {
@@ -62,7 +62,7 @@ async function build(what: string, options: esbuild.BuildOptions): Promise<Made>
 const ENTRY = "entry.js";
 
 /** Bundles all modules of a folder. Each is evaluated on its own, when `modules[path]()` is called. */
-export async function bundleFolder(dir: string, sources: Sources, cache: BundleCache): Promise<string> {
+export async function bundleFolder(dir: string, sources: Sources, cache: BundleCache): Promise<Bundled> {
   const lazily = (file: string): string => `() => require(${JSON.stringify(file)})`;
   const modules = [...sources.modules].map(([name, file]) => `${JSON.stringify(name)}: ${lazily(file)}`);
   const contents = [
@@ -127,8 +127,9 @@ export class DefinitionReader {
     const file = configFileOf(dir);
     if (file === null) return { childComponents: [] };
     const plugins = [componentImports((child) => this.read(child))];
-    const script = await this.cache.get(JSON.stringify([esbuildPackage.version, OPTIONS, file]), () =>
-      build(file, { entryPoints: [file], globalName: BUNDLE_GLOBAL, plugins }),
+    const { text: script } = await this.cache.get(
+      JSON.stringify([esbuildPackage.version, OPTIONS, file]),
+      () => build(file, { entryPoints: [file], globalName: BUNDLE_GLOBAL, plugins }),
     );
     const context = vm.createContext({ process: { env: {} }, console: {} });
     try {

@@ -1,5 +1,4 @@
 /** Loads the app and its components, each instance into a realm of its own. */
-import { createHash } from "node:crypto";
 import vm from "node:vm";
 import { HostError, notSupported, PlatformError } from "../errors.ts";
 import type { ValidatorJson } from "../validation/validator.ts";
@@ -32,12 +31,13 @@ export type Component = Exports & {
 
 export type App = ReadonlyMap<string, Component>;
 
-type CompiledFolder = { script: vm.Script; nodeModules: Set<string>; fingerprint: string };
-
-/** SHA-256 of a bundled folder, in hex. */
-export function fingerprintOf(bundle: string): string {
-  return createHash("sha256").update(bundle, "utf8").digest("hex");
-}
+type CompiledFolder = {
+  script: vm.Script;
+  nodeModules: Set<string>;
+  fingerprint: string;
+  /** Keeps what was compiled so far for the next start. */
+  keep: () => Promise<void>;
+};
 
 function checkEnvironment(label: string, definition: Definition, environment: Environment): void {
   for (const [name, { value, optional }] of definition.envVars ?? []) {
@@ -99,7 +99,7 @@ class AppLoader {
       );
     }
     checkEnvironment(label, definition, environment);
-    const { script, nodeModules, fingerprint } = await compiling;
+    const { script, nodeModules, fingerprint, keep } = await compiling;
     const evaluate = (): Bundle => {
       const context = createRealm(label, environment, this.options.hooks);
       script.runInContext(context);
@@ -112,6 +112,8 @@ class AppLoader {
     }
     const exports = collectExports(dir, bundle, this.options.freshContexts ? evaluate : () => bundle);
     this.components.set(path, { ...exports, path, children, nodeModules, folder: dir, fingerprint });
+    // Now that its modules were evaluated: what they needed is compiled, too.
+    await keep();
     for (const use of definition.childComponents) {
       const childPath = children.get(use.name) ?? use.name;
       await this.load(use.path, childPath, childEnvironment(use, environment));
@@ -133,11 +135,17 @@ class AppLoader {
 
 async function compileFolder(dir: string, cache: BundleCache): Promise<CompiledFolder> {
   const sources = findSources(dir);
-  const text = await bundleFolder(dir, sources, cache);
+  const { text, fingerprint } = await bundleFolder(dir, sources, cache);
+  const cachedData = await cache.compiled(fingerprint);
+  const script = new vm.Script(text, { filename: `${dir}/bundle.js`, cachedData });
+  const isKnown = cachedData !== undefined && script.cachedDataRejected !== true;
   return {
-    script: new vm.Script(text, { filename: `${dir}/bundle.js` }),
+    script,
     nodeModules: sources.nodeModules,
-    fingerprint: fingerprintOf(text),
+    fingerprint,
+    keep: async () => {
+      if (!isKnown) await cache.keepCompiled(fingerprint, script.createCachedData());
+    },
   };
 }
 
