@@ -11,7 +11,6 @@ import { comparePayments } from "./payments.ts";
 import type { PaymentLine } from "./payments.ts";
 import { createProgress } from "./progress.ts";
 import { verifiedEvents } from "./reportData.ts";
-import { createStripeReader } from "./stripeReader.ts";
 import { readTrust } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
 import { printable } from "./verdictText.ts";
@@ -43,6 +42,8 @@ async function comparePage(options: PaymentsOptions): Promise<number> {
   const key = options.stripeKey ?? process.env["STRIPE_RESTRICTED_KEY"];
   if (key === undefined)
     throw new AuditError("No key was given.", "Set STRIPE_RESTRICTED_KEY, or add --stripe-key KEY.");
+  // The provider's library is much, and no other command needs it.
+  const { createStripeReader } = await import("./stripeReader.ts");
   const reader = createStripeReader(key, options.stripeUrl);
   const trust = await readTrust(options);
   const progress = createProgress(process.stderr);

@@ -3,7 +3,6 @@
  * functions about it as if it were Stripe. Its books are kept in the data folder, and it ends with the host.
  */
 import path from "node:path";
-import { createStripeSimulator } from "../../simulators/stripe/simulator.ts";
 import { HostError } from "../engine/errors.ts";
 import type { HostConfig } from "./config.ts";
 import type { DevelopmentSecrets } from "./developmentSecrets.ts";
@@ -34,6 +33,8 @@ export async function startSimulator(
   const returnOrigins = functionVariables["DAYBOOK_RETURN_ORIGINS"] ?? siteUrl;
   const [firstOrigin = siteUrl] = returnOrigins.split(",");
   try {
+    // Only development has it.
+    const { createStripeSimulator } = await import("../../simulators/stripe/simulator.ts");
     const simulator = await createStripeSimulator({
       apiKeys: [secrets.simulatorKey],
       webhooks: [
