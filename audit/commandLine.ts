@@ -59,8 +59,9 @@ async function verify(options: VerifyOptions): Promise<AuditVerdict> {
   }
   const verdict = await verifyWith(options, trust);
   if (options.saveCheckpoint !== undefined) {
-    const size = await saveCheckpoint(options.saveCheckpoint, verdict);
-    const done = size === undefined ? "Nothing was saved" : `The checkpoint of ${size} events was saved`;
+    const size = await saveCheckpoint(options.saveCheckpoint, verdict, trust.since);
+    const kept = trust.since === undefined ? "Nothing was saved" : "Nothing newer was there to save";
+    const done = size === undefined ? kept : `The checkpoint of ${size} events was saved`;
     process.stderr.write(`${done}: ${options.saveCheckpoint}\n`);
   }
   return verdict;

@@ -24,9 +24,12 @@ import {
   SECRET_KEY,
   startTestSimulator,
 } from "../simulators/stripe/testing/testSimulator.ts";
+import { auditBundleFile } from "./bundleFile.ts";
 import { runCommandLine } from "./commandLine.ts";
+import { createProgress } from "./progress.ts";
 import { serveLedger, TOKEN } from "./testing/servedLedger.ts";
 import type { Served, ServedLedger } from "./testing/servedLedger.ts";
+import { readTrust, saveCheckpoint } from "./trustFiles.ts";
 
 const PARTS = sampleBundle();
 const COUNT = PARTS.entries.length;
@@ -150,6 +153,24 @@ describe("a bundle", () => {
     expect(JSON.parse(ended.stdout)).toMatchObject({ kind: "rolled back", firstBadSeq: 21 });
   });
 
+  test("trust never goes back: what is older than the checkpoint of an earlier audit is not saved over it", async () => {
+    const kept = join(folder, "kept");
+    const newest = ["--bundle", file("a.bundle", bundleText(PARTS)), "--key", KEY];
+    await audit("verify", ...newest, "--save-checkpoint", kept);
+    const { since } = await readTrust({ since: kept });
+    const older = file("b.bundle", bundleText({ ...PARTS, evidence: PARTS.evidence.slice(0, 1) }));
+    const trust = await readTrust({ key: [deploymentKey()] });
+    const verdict = await auditBundleFile(
+      older,
+      { ...trust },
+      { knownHeads: [], progress: createProgress(process.stderr) },
+    );
+    expect(verdict.evidence.provenTo).toBe(5);
+    expect(await saveCheckpoint(kept, verdict, since)).toBeUndefined();
+    expect((await readTrust({ since: kept })).since).toEqual(since);
+    expect(await saveCheckpoint(kept, verdict, undefined)).toBe(5);
+  });
+
   test("the threads agree: two workers and one give the same verdict", async () => {
     const path = file("a.bundle", bundleText(PARTS));
     const one = await audit("verify", "--json", "--bundle", path, "--key", KEY, "--workers", "1");
@@ -225,7 +246,7 @@ describe("a report", () => {
 });
 
 describe("payments against the provider", () => {
-  const metadata = { daybook_organisation: SAMPLE_ORG_ID };
+  const metadata = { daybook_organisation: SAMPLE_ORG_ID, daybook_payment: sampleId("pay", 1) };
 
   function paymentBundle(facts: readonly (readonly [Draft["type"], Draft["data"]])[]): string {
     const stream = `payment/${sampleId("pay", 1)}`;
@@ -246,14 +267,17 @@ describe("payments against the provider", () => {
     const simulator = await startTestSimulator();
     const { stripe, url } = simulator;
     try {
-      const pay = async () =>
+      const pay = async (of: Partial<typeof metadata> = {}) =>
         await stripe.paymentIntents.create({
           ...CARD_PAYMENT,
-          metadata,
+          metadata: { ...metadata, ...of },
           confirm: true,
           payment_method: "pm_card_visa",
         });
       const [paid, other, unknown] = [await pay(), await pay(), await pay()];
+      const secondOf = await pay({ daybook_payment: sampleId("pay", 2) });
+      const foreign = await pay({ daybook_organisation: sampleId("org", 2) });
+      const foreignBack = await stripe.refunds.create({ payment_intent: foreign.id, amount: 500 });
       const back = await stripe.refunds.create({ payment_intent: paid.id, amount: 500 });
       const confirmed = (paymentIntentId: string, amountMinor = 2000) =>
         ["payment.confirmed", { paymentIntentId, amountMinor, currency: "EUR" }] as const;
@@ -263,6 +287,10 @@ describe("payments against the provider", () => {
           confirmed(paid.id),
           confirmed(other.id, 1),
           confirmed("pi_nowhere00000000"),
+          confirmed(secondOf.id),
+          confirmed(foreign.id),
+          confirmed(paid.id),
+          ["payment.refunded", { providerRefundId: foreignBack.id, amountMinor: 500, currency: "EUR" }],
           [
             "payment.refundFailed",
             { providerRefundId: back.id, amountMinor: 500, currency: "EUR", code: "x" },
@@ -280,6 +308,9 @@ describe("payments against the provider", () => {
         [paid.id, "agrees"],
         [other.id, "other amount"],
         ["pi_nowhere00000000", "missing at the provider"],
+        [secondOf.id, "of another payment"],
+        [foreign.id, "of another payment"],
+        [foreignBack.id, "of another payment"],
         [back.id, "other status"],
         [unknown.id, "not in the ledger"],
       ]);

@@ -1,5 +1,5 @@
 /** Text for a page: everything that was read is escaped, and what could turn the text around is shown as its code. */
-import { printable } from "./verdictText.ts";
+import { isoTime, printable } from "./verdictText.ts";
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -15,10 +15,8 @@ export function escape(text: string): string {
 
 /** `2026-11-21 09:00:00 UTC`, of milliseconds since the epoch. */
 export function moment(timeMs: number): string {
-  const date = new Date(timeMs);
-  return Number.isNaN(date.getTime())
-    ? String(timeMs)
-    : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  const text = isoTime(timeMs);
+  return text.endsWith("Z") ? `${text.slice(0, 19).replace("T", " ")} UTC` : text;
 }
 
 const UNITS = [

@@ -10,6 +10,8 @@ import { AuditError } from "./auditError.ts";
 
 const PAGE_EVENTS_MAX = 200;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Convex answers with 16 MiB at most; escaped once more, that is less than this. */
+const ANSWER_BYTES_MAX = 64 * 1024 ** 2;
 /** A server's message is shown, but not at any length. */
 const MESSAGE_LENGTH_MAX = 200;
 
@@ -105,9 +107,17 @@ async function post(ledger: LiveLedger, kind: Kind, path: string, args: object):
   }
 }
 
+/** The answer's value; undefined for one that is no JSON, or has no end that is worth waiting for. */
 async function readAnswer(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   try {
-    return await response.json();
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length;
+      if (length > ANSWER_BYTES_MAX) return undefined;
+      chunks.push(chunk);
+    }
+    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
   } catch {
     return undefined;
   }
@@ -166,7 +176,7 @@ export async function* readPages(
     const limit = Math.min(PAGE_EVENTS_MAX, head.seq - afterSeq);
     const page = await call(ledger, "query", "projections/ledger:events", { afterSeq, limit }, pageAnswer);
     yield page.entries;
-    if (page.isDone || page.nextAfterSeq <= afterSeq) return;
+    if (page.isDone || page.entries.length === 0 || page.nextAfterSeq <= afterSeq) return;
     afterSeq = page.nextAfterSeq;
   }
 }

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { chainCases } from "../ledger/testing/damagedLedgers.ts";
 import { bundleOf } from "../ledger/testing/tampering.ts";
-import { chainEvents, endlessDrafts, SAMPLE_ORG_ID, sampleId } from "../ledger/testing/sampleLedger.ts";
+import { chainEvents, endlessDrafts, SAMPLE_ORG_ID, sampleId, seal } from "../ledger/testing/sampleLedger.ts";
+import { parseEvent } from "../ledger/event.ts";
 import type { LedgerEntry } from "../ledger/verify.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
-import { printable } from "./verdictText.ts";
+import { isoTime, printable, printableLines } from "./verdictText.ts";
 import { BEGIN_EXPORT, serveLedger, TOKEN } from "./testing/servedLedger.ts";
 import type { Served, ServedLedger } from "./testing/servedLedger.ts";
 
@@ -250,6 +251,12 @@ describe("verify --url", () => {
       1,
     ],
     ["no end", { isEndless: true, entries: entries.slice(0, 150) }, "truncated", 151],
+    [
+      "a count that goes on without events",
+      { isEndless: true, entries: entries.slice(0, 150), head: { ...head, seq: 2 ** 40 } },
+      "truncated",
+      151,
+    ],
     ["a text that is no text", { entries: [{ text: "\ud800", hash: headHash }] }, "not canonical", 1],
   ])("%s exits 1", async (_name, change, kind, firstBadSeq) => {
     const ended = await audit(["verify", "--json", ...(await serve(change))]);
@@ -273,6 +280,7 @@ describe("verify --url", () => {
       /refused.*\\u\{1b\}/,
     ],
     ["a web page", { status: 404, body: "<html>" }, /HTTP 404/],
+    ["more than any answer", { status: 200, body: `${" ".repeat(65 * 1024 ** 2)}{}` }, /gave no answer/],
     [
       "an answer of another shape",
       { status: 200, body: '{"status":"success","value":{"seq":-1}}' },
@@ -352,6 +360,12 @@ describe("export", () => {
 
 test("what could steer a terminal is printed as its code", () => {
   expect(printable("a\u001b[2J\u202eb\u2028é🧘\ud800")).toBe("a\\u{1b}[2J\\u{202e}b\\u{2028}é🧘\\u{d800}");
+  expect(printableLines("a\r\n\u001bb")).toBe("a\\u{d}\n\\u{1b}b");
+});
+
+test("a time that no calendar has is printed as its number", () => {
+  expect(isoTime(0)).toBe("1970-01-01T00:00:00.000Z");
+  expect(isoTime(Number.MAX_SAFE_INTEGER)).toBe("9007199254740991");
 });
 
 describe("touched", () => {
@@ -387,6 +401,29 @@ describe("touched", () => {
     expect(ended.code).toBe(1);
     expect(seqs(ended.stdout)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(ended.stderr).toContain("Damaged at sequence 10: altered");
+  });
+
+  test("what stands behind the sound events is no event, whatever it claims to be", async () => {
+    const second = parseEvent(JSON.parse(entries[1]?.text ?? ""));
+    if (!second.ok) throw new Error(second.reason);
+    const forged = seal(
+      { ...second.event, eventId: sampleId("evt", 9000), correlationId: "cor_forged" },
+      nodeSha256,
+    );
+    const later = seal({ ...second.event, eventId: sampleId("evt", 9001), seq: 3 }, nodeSha256);
+    const unreadable = { text: '{"correlationId":\u001b[31m', hash: headHash };
+    for (const [name, tail, kind] of [
+      ["inserted", [forged, later], "inserted"],
+      ["unreadable", [unreadable, later], "not canonical"],
+    ] as const) {
+      const bundle = file(`${name}.ndjson`, bundleOf([...entries, ...tail]));
+      const ended = await audit(["touched", "--json", "--bundle", bundle]);
+      expect(ended.code).toBe(1);
+      expect(ended.stdout).not.toContain("cor_forged");
+      expect(seqs(ended.stdout)).toEqual(events.map(({ seq }) => seq));
+      expect(ended.stderr).toContain(kind);
+      expect(ended.stderr).not.toContain("\u001b");
+    }
   });
 
   test("a time that is none, and a missing file, could not run", async () => {

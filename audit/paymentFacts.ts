@@ -9,6 +9,8 @@ export interface PaymentFact {
   readonly kind: FactKind;
   /** The provider's id: `pi_…`, `re_…`, `dp_…`. */
   readonly id: string;
+  /** The payment in the ledger: `pay_…`. */
+  readonly paymentId: string;
   /** The event that said it last. */
   readonly seq: number;
   readonly type: string;
@@ -20,6 +22,7 @@ export interface PaymentFact {
   readonly account?: string;
 }
 
+const STREAM_KIND = "payment/";
 const money = { amountMinor: z.int(), currency: z.string() };
 const confirmed = z.object({ paymentIntentId: z.string(), ...money });
 const refund = z.object({ providerRefundId: z.string(), ...money });
@@ -38,8 +41,8 @@ function accountOf({ source }: EventEnvelope): { account?: string } {
 
 /** The fact that an event of a signed delivery states, if it is about money. Throws for data of another shape. */
 export function factOf(event: EventEnvelope): PaymentFact | undefined {
-  const { type, seq, data } = event;
-  const place = { seq, type, ...accountOf(event) };
+  const { type, seq, data, stream } = event;
+  const place = { seq, type, paymentId: stream.slice(STREAM_KIND.length), ...accountOf(event) };
   if (type === "payment.confirmed") {
     const { paymentIntentId: id, amountMinor, currency } = confirmed.parse(data);
     return { ...place, kind: "payment", id, amountMinor, currency, statuses: ["succeeded"] };
@@ -56,14 +59,19 @@ export function factOf(event: EventEnvelope): PaymentFact | undefined {
 
 /** Everything of a ledger that the provider can be asked about. Grows with the payments, not with the events. */
 export class PaymentFacts {
+  /** By payment and the provider's id: two payments may cite one object, and one of them wrongly. */
   readonly facts = new Map<string, PaymentFact>();
+  /** The provider's ids of all of them. */
+  readonly ids = new Set<string>();
+  /** The payment intent that confirmed each payment. */
+  readonly intents = new Map<string, string>();
   /** Accounts that a delivery named; undefined for the platform's own. */
   readonly accounts = new Set<string | undefined>();
   /** When the first payment was requested, in milliseconds since the epoch. */
   firstAt: number | undefined;
 
   add(event: EventEnvelope): void {
-    if (!event.stream.startsWith("payment/")) return;
+    if (!event.stream.startsWith(STREAM_KIND)) return;
     this.firstAt ??= event.recordedAt;
     const account = event.data["account"];
     if (event.type === "payment.requested")
@@ -71,6 +79,8 @@ export class PaymentFacts {
     const fact = factOf(event);
     if (fact === undefined) return;
     this.accounts.add(fact.account);
-    this.facts.set(fact.id, fact);
+    this.ids.add(fact.id);
+    this.facts.set(`${fact.paymentId} ${fact.id}`, fact);
+    if (fact.kind === "payment") this.intents.set(fact.paymentId, fact.id);
   }
 }

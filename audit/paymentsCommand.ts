@@ -10,10 +10,10 @@ import { PaymentFacts } from "./paymentFacts.ts";
 import { comparePayments } from "./payments.ts";
 import type { PaymentLine } from "./payments.ts";
 import { createProgress } from "./progress.ts";
-import { verifiedEvents } from "./reportData.ts";
 import { readTrust } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
 import { printable } from "./verdictText.ts";
+import { verifiedEvents } from "./verifiedEvents.ts";
 
 interface PaymentsOptions extends OutputOptions, Omit<TrustOptions, "since"> {
   readonly bundle: string;

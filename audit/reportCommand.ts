@@ -8,10 +8,11 @@ import { auditBundleFile } from "./bundleFile.ts";
 import { EXIT_DAMAGED, EXIT_INTACT } from "./exitCodes.ts";
 import { withKeys } from "./options.ts";
 import { createProgress } from "./progress.ts";
-import { ReportData, verifiedEvents } from "./reportData.ts";
+import { ReportData } from "./reportData.ts";
 import { reportPage } from "./reportPage.ts";
 import { readTrust } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
+import { verifiedEvents } from "./verifiedEvents.ts";
 import { writeWhole } from "./wholeFile.ts";
 
 interface ReportOptions extends TrustOptions {

@@ -1,7 +1,4 @@
 /** What a report shows of the events: counted in one pass, in memory that does not grow with them. */
-import { createReadStream } from "node:fs";
-import { LineCutter, parseEntry } from "../ledger/bundle.ts";
-import { parseEvent } from "../ledger/event.ts";
 import type { EventEnvelope } from "../ledger/event.ts";
 
 const BUCKETS_MAX = 72;
@@ -140,19 +137,4 @@ export class ReportData {
 
 function lengthOf({ from, to }: Gap): number {
   return to - from;
-}
-
-/** The first `count` events of an exported file, which were verified before. */
-export async function* verifiedEvents(file: string, count: number): AsyncGenerator<EventEnvelope, void> {
-  const cutter = new LineCutter();
-  const chunks: AsyncIterable<Buffer> = createReadStream(file);
-  for await (const chunk of chunks) {
-    for (const line of cutter.push(chunk)) {
-      const entry = line.kind === "line" ? parseEntry(line.text) : undefined;
-      if (entry?.ok !== true) continue;
-      const parsed = parseEvent(JSON.parse(entry.entry.text));
-      if (!parsed.ok || parsed.event.seq > count) return;
-      yield parsed.event;
-    }
-  }
 }

@@ -5,6 +5,7 @@ import type { FactKind } from "./paymentFacts.ts";
 
 /** The metadata with which a deployment marks what it makes at the provider. */
 const ORGANISATION_KEY = "daybook_organisation";
+const PAYMENT_KEY = "daybook_payment";
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 const PAGE_MAX = 100;
 const RETRIES = 2;
@@ -14,6 +15,11 @@ export interface ProviderRecord {
   readonly amountMinor: number;
   readonly currency: string;
   readonly status: string;
+  /** What a payment is for, as the deployment wrote beside it. */
+  readonly orgId?: string | undefined;
+  readonly paymentId?: string | undefined;
+  /** What a refund or a dispute is of. */
+  readonly paymentIntentId?: string | undefined;
 }
 
 export interface ProviderReader {
@@ -76,15 +82,19 @@ interface Money {
   readonly amount: number;
   readonly currency: string;
   readonly status: string | null;
+  readonly payment_intent?: string | Stripe.PaymentIntent | null;
 }
 
-function recordOf({ amount, currency, status }: Money): ProviderRecord {
-  return { amountMinor: amount, currency: currency.toUpperCase(), status: status ?? "none" };
+function recordOf({ amount, currency, status, payment_intent: intent }: Money): ProviderRecord {
+  const paymentIntentId = typeof intent === "string" ? intent : intent?.id;
+  return { amountMinor: amount, currency: currency.toUpperCase(), status: status ?? "none", paymentIntentId };
 }
 
 /** A payment's amount is what was received, not what was asked for. */
-function paymentRecord({ amount_received: amount, currency, status }: Stripe.PaymentIntent): ProviderRecord {
-  return recordOf({ amount, currency, status });
+function paymentRecord(intent: Stripe.PaymentIntent): ProviderRecord {
+  const { amount_received: amount, currency, status, metadata } = intent;
+  const of = { orgId: metadata[ORGANISATION_KEY], paymentId: metadata[PAYMENT_KEY] };
+  return { ...recordOf({ amount, currency, status }), ...of };
 }
 
 /** Throws `AuditError` for a key that could write, or an address that is no simulator's. */
@@ -110,8 +120,8 @@ export function createStripeReader(key: string, url?: string): ProviderReader {
         const from = after === undefined ? query : { ...query, starting_after: after };
         const page = await withAdvice(() => stripe.paymentIntents.list(from, within(account)));
         for (const intent of page.data) {
-          const isOurs = intent.metadata[ORGANISATION_KEY] === orgId && intent.status === "succeeded";
-          if (isOurs) yield { id: intent.id, ...paymentRecord(intent) };
+          const record = paymentRecord(intent);
+          if (record.orgId === orgId && record.status === "succeeded") yield { id: intent.id, ...record };
         }
         after = page.data.at(-1)?.id;
         if (!page.has_more || after === undefined) return;

@@ -1,5 +1,6 @@
 /** What a ledger says was done by somebody or in a time: the reading of an incident, from verified events only. */
 import type { EventEnvelope } from "../ledger/event.ts";
+import { isoTime } from "./verdictText.ts";
 import { verifiedEvents } from "./verifiedEvents.ts";
 
 export interface TouchedFilter {
@@ -29,7 +30,7 @@ function isWanted(event: EventEnvelope, { actor, since, until }: TouchedFilter):
 
 function lineOf(event: EventEnvelope): TouchedLine {
   const { seq, recordedAt, type, stream, actor } = event;
-  return { seq, at: new Date(recordedAt).toISOString(), type, stream, actor: `${actor.kind}/${actor.id}` };
+  return { seq, at: isoTime(recordedAt), type, stream, actor: `${actor.kind}/${actor.id}` };
 }
 
 /** The events of an exported file that match, of its first `count` events: those that were verified before. */

@@ -72,13 +72,18 @@ export async function readTrust(options: TrustOptions): Promise<Trust> {
   return { ...(policy === undefined ? {} : { policy }), ...(since === undefined ? {} : { since }) };
 }
 
-/** Keeps the newest checkpoint that counts for the next audit; answers its size, or undefined when there is none. */
+/**
+ * Keeps the newest checkpoint that counts for the next audit; answers its size, or undefined when there is none. Trust
+ * never goes back: one that is older than what an earlier audit trusted already is not kept.
+ */
 export async function saveCheckpoint(
   path: string,
   { result, evidence }: AuditVerdict,
+  since: Trust["since"],
 ): Promise<number | undefined> {
   const newest = evidence.checkpoints.findLast(({ size }) => size === evidence.provenTo);
   if (result !== "intact" || newest === undefined || evidence.provenTo === 0) return undefined;
+  if (since !== undefined && newest.size < since.checkpoint.size) return undefined;
   await writeWhole(path, newest.read.published);
   return newest.size;
 }

@@ -13,6 +13,17 @@ export function printable(text: string): string {
   );
 }
 
+/** The same of a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}
+
+/** ISO 8601 of milliseconds since the epoch; the number itself where a calendar has no date for it. */
+export function isoTime(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? String(timeMs) : date.toISOString();
+}
+
 function checkpointJson({ size, at, signers, witnessedBy, isQuorumMet, anchor }: AgreeingCheckpoint): object {
   return {
     size,
@@ -109,7 +120,7 @@ export function formatReceiptTable(verdict: ReceiptVerdict, withColors: boolean)
   add("Event", `${event.type}, ${event.eventId}`);
   add("Organisation", event.orgId);
   add("Sequence", String(event.seq));
-  add("Recorded at", new Date(event.recordedAt).toISOString());
+  add("Recorded at", isoTime(event.recordedAt));
   add("By", `${event.actor.kind}/${event.actor.id}`);
   add("Data", JSON.stringify(event.data));
   addWords(add, verdict.proven, verdict.notProven);

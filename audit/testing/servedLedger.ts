@@ -69,8 +69,8 @@ async function readBody(request: IncomingMessage): Promise<Query> {
 
 function page(served: Served, { afterSeq = 0, limit = 50 }: Query["args"][0]): object {
   const entries = served.entries.slice(afterSeq, afterSeq + Math.min(limit, PAGE_MAX));
-  if (served.isEndless === true) return { entries, nextAfterSeq: afterSeq, isDone: false };
   const nextAfterSeq = afterSeq + entries.length;
+  if (served.isEndless === true) return { entries, nextAfterSeq: nextAfterSeq + 1, isDone: false };
   return { entries, nextAfterSeq, isDone: nextAfterSeq >= served.entries.length };
 }
 
