@@ -94,6 +94,30 @@ describe("over the WebSocket", () => {
   });
 });
 
+/** Commands that leave as it is what any other of them needs: they share the world of the cells above. */
+const SPOILING_NOTHING = new Set([
+  "commands/organizations:create",
+  "commands/organizations:rename",
+  "commands/session:selectOrganization",
+  "commands/members:invite",
+  "commands/members:acceptInvitation",
+  "commands/members:reinstate",
+  "commands/services:define",
+  "commands/bookings:request",
+  "commands/bookings:confirm",
+  "commands/bookings:complete",
+  "commands/payments:request",
+  "commands/stripeAccount:beginLink",
+  "commands/ledger:beginExport",
+  "commands/ledger:requestCheckpoint",
+  "commands/auditLog:beginReading",
+]);
+
+async function worldFor(name: string): Promise<World> {
+  if (SPOILING_NOTHING.has(name)) return world;
+  return await buildWorld(backend, name.endsWith(":markNoShow") ? until : () => Promise.resolve());
+}
+
 describe("allowed commands", () => {
   // What needs Stripe's word before is brought about within the test library's rehearsals only.
   const commands = rows.filter(
@@ -101,7 +125,7 @@ describe("allowed commands", () => {
   );
 
   test.each(commands.map((row) => [row.name, row] as const))("%s", async (name, row) => {
-    const own = await buildWorld(backend, name.endsWith(":markNoShow") ? until : () => Promise.resolve());
+    const own = await worldFor(name);
     const [first] = cellsOf(row).filter(({ expected }) => expected === "ok");
     if (first === undefined) throw new Error("allowed to nobody");
     if (fixtureOf(name).situation === "frozenByOwner") {

@@ -12,6 +12,7 @@ import type {
   SessionRequest,
   Subscription,
 } from "../contract.ts";
+import { CACHE_FOLDER } from "../../compileCache.ts";
 import { openEngine } from "../openEngine.ts";
 
 export const ANYONE: Identity = { kind: "anonymous" };
@@ -164,6 +165,7 @@ export async function openFixture(fixture = "app", options: TestOptions = {}): P
     environment: { GREETING: "hello" },
     redactErrors: false,
     log: (record) => logged.push(record),
+    cacheDir: CACHE_FOLDER,
     ...rest,
   });
   return new TestEngine(engine, dataDir, logged);
