@@ -6,13 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EventEnvelope } from "../ledger/event.ts";
 import { bundleOf } from "../ledger/testing/tampering.ts";
 import { chainEvents, endlessDrafts, reseal } from "../ledger/testing/sampleLedger.ts";
-import { verifyBytes } from "../ledger/testing/verifyCase.ts";
+import { toldVerdict, trustOf } from "../ledger/testing/auditCase.ts";
+import type { AuditCase, ToldVerdict } from "../ledger/testing/auditCase.ts";
+import { knownHeadsOf, verifyBytes } from "../ledger/testing/verifyCase.ts";
 import { parseKnownHead } from "../ledger/knownHead.ts";
 import type { KnownHead } from "../ledger/knownHead.ts";
 import type { BundleVerdict } from "../ledger/verifyBundle.ts";
+import { NODE_ALGORITHMS } from "./algorithms.ts";
 import { AuditError } from "./auditError.ts";
 import { createBlockFile } from "./blockFile.ts";
-import { verifyBundleFile } from "./bundleFile.ts";
+import { auditBundleFile, verifyBundleFile } from "./bundleFile.ts";
 import { findIntact } from "./intactFile.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import { SegmentThreads } from "./segmentThreads.ts";
@@ -102,6 +105,25 @@ test.each(vectors)("$file gets one verdict from 1, 2 and 3 workers", async ({ fi
   const reference = await expectReference(join(VECTORS, file), heads);
   expect(reference).toMatchObject({ result: Reflect.get(verdict, "result") as string });
 });
+
+interface BundleVector extends AuditCase {
+  readonly file: string;
+  readonly verdict: ToldVerdict;
+}
+
+const bundles = JSON.parse(readFileSync(join(VECTORS, "bundles.json"), "utf8")) as readonly BundleVector[];
+
+test.each(bundles)(
+  "$file gets the verdict of the vectors from 1 and 2 workers",
+  async ({ file, verdict, ...asked }) => {
+    const trust = trustOf(asked, NODE_ALGORITHMS);
+    if (trust === "refused") throw new Error("The vectors hold only checkpoints that an audit trusted.");
+    for (const workers of [1, 2]) {
+      const options = { knownHeads: knownHeadsOf(asked), progress: silent, workers };
+      expect(toldVerdict(await auditBundleFile(join(VECTORS, file), trust, options))).toEqual(verdict);
+    }
+  },
+);
 
 describe("a ledger of ten thousand events", () => {
   const write = (name: string, bundle: string | Uint8Array): string => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verifies ledgers and receipts of Daybook with Python 3 alone: no package, no network, no code of the server.
+"""Verifies ledgers, their evidence and receipts of Daybook with Python 3 alone: no package, no network, no code of the server.
 
 A second implementation of docs/ledger-format.md (in verifier/). Exit codes: 0 intact or proven, 1 damaged or refused,
 2 it could not run.
@@ -11,23 +11,28 @@ import json
 import sys
 
 from verifier import ed25519, evidence, notes
-from verifier.chain import NotAnExport, parse_head, verify_export
+from verifier.chain import parse_head
+from verifier.export import verify_export
 from verifier.notes import Refused
+from verifier.opening import NotAnExport
+from verifier.trust import make_trust
 from verifier.vectors import check_vectors
 
 EXIT_SOUND, EXIT_DAMAGED, EXIT_NOT_RUN = 0, 1, 2
 
 
-def run_bundle(options):
-    with open(options.file, "rb") as file:
-        verdict = verify_export(file, options.expect_head, options.earlier_head)
-    print(json.dumps(verdict))
-    return EXIT_SOUND if verdict["result"] == "intact" else EXIT_DAMAGED
-
-
 def read_text(path):
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
+
+
+def run_bundle(options):
+    policy, since = [None if path is None else read_text(path) for path in (options.policy, options.since)]
+    trust = make_trust(options.key, policy, since)
+    with open(options.file, "rb") as file:
+        verdict = verify_export(file, options.expect_head, options.earlier_head, trust)
+    print(json.dumps(verdict))
+    return EXIT_SOUND if verdict["result"] == "intact" else EXIT_DAMAGED
 
 
 def run_receipt(options):
@@ -56,9 +61,12 @@ def run_vectors(_options):
 def answer_bundle(case):
     try:
         file = io.BytesIO(base64.b64decode(case["bytes"]))
-        return verify_export(file, case.get("expectHead"), case.get("earlierHead"))
+        trust = make_trust(case.get("keys", ()), case.get("policy"), case.get("since"))
+        return verify_export(file, case.get("expectHead"), case.get("earlierHead"), trust)
     except NotAnExport:
         return {"result": "not a bundle"}
+    except Refused:
+        return {"result": "refused"}
 
 
 def answer_receipt(case):
@@ -107,10 +115,13 @@ def head(text):
 def create_parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    bundle = commands.add_parser("bundle", help="verify an exported ledger")
+    bundle = commands.add_parser("bundle", help="verify an exported ledger, plain or a bundle with its evidence")
     bundle.add_argument("file")
     bundle.add_argument("--expect-head", type=head, help="the ledger must end at this SEQ:HASH or HASH")
     bundle.add_argument("--earlier-head", type=head, help="the ledger must contain this SEQ:HASH or HASH")
+    bundle.add_argument("--key", action="append", default=[], help="pin a public key of the deployment; may be repeated")
+    bundle.add_argument("--policy", help="keys of logs and witnesses, and the quorum that must have cosigned")
+    bundle.add_argument("--since", help="the checkpoint that an earlier audit trusted")
     bundle.set_defaults(run=run_bundle)
     receipt = commands.add_parser("receipt", help="verify a receipt under a trust policy")
     receipt.add_argument("file")

@@ -8,7 +8,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EVENT_TYPES, STREAM_ID_PREFIX } from "../ledger/eventTypes.ts";
 import type { EventEnvelope, Source } from "../ledger/event.ts";
 import { sha256Noble } from "../ledger/hash.ts";
-import { directReceipt, samplePolicy, WITNESSES } from "../ledger/testing/sampleEvidence.ts";
+import { formatVerifierKey } from "../ledger/noteKeys.ts";
+import { bundleText, rewrittenFrom, sampleBundle } from "../ledger/testing/sampleBundle.ts";
+import {
+  deploymentKey,
+  directReceipt,
+  organisationLog,
+  samplePolicy,
+  WITNESSES,
+} from "../ledger/testing/sampleEvidence.ts";
 import { reseal, sampleEvents, sampleId } from "../ledger/testing/sampleLedger.ts";
 import { bundleOf } from "../ledger/testing/tampering.ts";
 import { askPython, runPython } from "./testing/pythonVerifier.ts";
@@ -89,6 +97,14 @@ test("both know the same types, streams and sources", () => {
 test("both cut lines and read manifests alike", () => {
   const bytes = bundleOf(reseal(sampleEvents(sha256Noble), sha256Noble));
   const [manifest = "", ...entries] = bytes.split("\n");
+  const bundle = bundleText(sampleBundle());
+  const [bundleManifest = "", ...bundleLines] = bundle.split("\n");
+  const withEvidence = (line: string | Buffer) => {
+    const opening = Buffer.from(`${bundleManifest}\n`);
+    return bundleCase(
+      Buffer.concat([opening, Buffer.from(line), Buffer.from(`\n${bundleLines.slice(1).join("\n")}`)]),
+    );
+  };
   const withManifest = (text: string) => bundleCase([text, ...entries].join("\n"));
   const long = (length: number) => manifest.padEnd(length, " ");
   const longLine = (length: number) => [manifest, "x".repeat(length), ...entries].join("\n");
@@ -111,6 +127,16 @@ test("both cut lines and read manifests alike", () => {
     withManifest(manifest.replace("}", ',"x":"\\ud800"}')),
     withManifest(manifest.replace("}", ',"x":"\t"}')),
     bundleCase(Buffer.concat([Buffer.from(manifest), Buffer.from([0xff, 0x0a])])),
+    ...[1_048_575, 1_048_576, 1_048_577].map((length) => withEvidence("x".repeat(length))),
+    withEvidence(Buffer.from([0xff])),
+    withEvidence(`\ufeff${bundleLines[0] ?? ""}`),
+    withEvidence(bundleLines[0] ?? ""),
+    bundleCase(bundle.replace("daybook-bundle/1", "daybook-bundle/2")),
+    bundleCase(bundle.replace("daybook-bundle/1", "daybook-bundles/1")),
+    bundleCase(bundle.replace('"evidence":4', '"evidence":4.0')),
+    bundleCase(bundle.replace('"evidence":4', '"evidence":true')),
+    bundleCase(bundle.replace('"evidence":4', '"evidence":100000')),
+    bundleCase(bundle.replaceAll("\n", "\r\n")),
     bundleCase(bytes.replaceAll("\n", "\r\n")),
     bundleCase(bytes.slice(0, -1)),
     bundleCase(manifest),
@@ -220,6 +246,45 @@ describe("its command line", () => {
       `9:${"0".repeat(64)}`,
     ]);
     expect(JSON.parse(noted.stdout)).toMatchObject({ result: "damaged", seq: 9, kind: "altered" });
+  });
+
+  test("a bundle is proven to whom pins a key or names witnesses, and held against an earlier audit", () => {
+    const file = fileOf("sound.bundle", bundleText(sampleBundle()));
+    const policy = fileOf("policy", samplePolicy());
+    const key = formatVerifierKey(deploymentKey());
+    const since = fileOf("earlier.checkpoint", organisationLog().published(12));
+    const pinned = runPython(["bundle", file, "--key", key, "--policy", policy, "--since", since]);
+    expect(pinned.status).toBe(0);
+    expect(JSON.parse(pinned.stdout)).toMatchObject({ result: "intact", signedTo: 23, provenTo: 23 });
+    const { entries } = rewrittenFrom(9);
+    const other = fileOf("other.bundle", bundleText({ entries, evidence: [] }));
+    const unsigned = runPython(["bundle", other, "--key", key]);
+    expect(unsigned.status).toBe(1);
+    expect(JSON.parse(unsigned.stdout)).toMatchObject({ result: "damaged", kind: "unsigned", seq: 1 });
+    const rewritten = runPython(["bundle", other, "--since", since]);
+    expect(JSON.parse(rewritten.stdout)).toMatchObject({ kind: "checkpoint mismatch", seq: 1 });
+  });
+
+  test("keys, policies and checkpoints that no audit trusts are no verdict", () => {
+    const file = fileOf("sound.bundle", bundleText(sampleBundle()));
+    const published = organisationLog().published(12);
+    const key = formatVerifierKey(deploymentKey());
+    const [witness] = WITNESSES.map(formatVerifierKey);
+    for (const options of [
+      ["--key", "x"],
+      ["--key", witness ?? ""],
+      ["--policy", fileOf("no-log", samplePolicy().replace(/^log .*\n/m, ""))],
+      ["--policy", fileOf("no-policy", "x\n")],
+      ["--since", fileOf("no-checkpoint", "x\n")],
+      ["--since", fileOf("forged", published.replace(/.\n$/, "\n")), "--key", key],
+      ["--since", fileOf("others", published.replace("daybook.example", "other.example")), "--key", key],
+      ["--since", fileOf("strangers", published.replace(sampleId("org", 1), sampleId("org", 2)))],
+    ]) {
+      expect([options, runPython(["bundle", file, ...options])]).toMatchObject([
+        options,
+        { status: 2, stdout: "" },
+      ]);
+    }
   });
 
   test("what is no export, and what is not there, is no verdict", () => {

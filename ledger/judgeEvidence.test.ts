@@ -1,30 +1,31 @@
 import { describe, expect, test } from "vitest";
 import { ALGORITHMS_NOBLE } from "./algorithms.ts";
-import { auditVerdict } from "./auditVerdict.ts";
 import type { AuditVerdict } from "./auditVerdict.ts";
 import { formatCheckpointLine, readCheckpoint } from "./evidenceLines.ts";
 import type { ReadCheckpoint } from "./evidenceLines.ts";
 import { sha256Noble } from "./hash.ts";
-import { EVIDENCE_DAMAGE_KINDS, wantedSizes } from "./judgeEvidence.ts";
+import { EVIDENCE_DAMAGE_KINDS } from "./judgeEvidence.ts";
 import { parsePolicy, policyOfKeys } from "./logPolicy.ts";
 import type { LogPolicy } from "./logPolicy.ts";
-import { eventLeafHash } from "./merkle.ts";
+import { auditBytes } from "./testing/auditCase.ts";
 import {
   deploymentKey,
-  ORG_ORIGIN,
   organisationLog,
   SampleLog,
   sampleKey,
   samplePolicy,
   WITNESSES,
 } from "./testing/sampleEvidence.ts";
-import { anchorLine, bundleText, checkpointLine, sampleBundle } from "./testing/sampleBundle.ts";
+import {
+  anchorLine,
+  bundleText,
+  checkpointLine,
+  rewrittenFrom,
+  sampleBundle,
+} from "./testing/sampleBundle.ts";
 import type { BundleParts } from "./testing/sampleBundle.ts";
-import { reseal, sampleEvents, sampleId } from "./testing/sampleLedger.ts";
-import { TreeRoots } from "./treeRoots.ts";
+import { sampleId } from "./testing/sampleLedger.ts";
 import type { Trust } from "./trust.ts";
-import { BundleVerifier } from "./verifyBundle.ts";
-import type { BundleEvidence } from "./evidenceLines.ts";
 
 const COUNT = 23;
 const PARTS = sampleBundle();
@@ -34,34 +35,12 @@ const parsed = parsePolicy(samplePolicy(), sha256Noble);
 if (!parsed.ok) throw new Error(parsed.reason);
 const BY_WITNESSES = parsed.value;
 
-/** The same organisation with one price changed and everything after it hashed again. */
-const REWRITTEN = reseal(
-  sampleEvents(sha256Noble).map((event) =>
-    event.seq === 9 ? { ...event, data: { ...event.data, priceMinor: 1 } } : event,
-  ),
-  sha256Noble,
-);
-const REWRITTEN_LOG = new SampleLog(
-  ORG_ORIGIN,
-  REWRITTEN.map(({ hash }) => eventLeafHash(hash, sha256Noble)),
-);
+const { entries: REWRITTEN, log: REWRITTEN_LOG } = rewrittenFrom(9);
 
 function audit(text: string, trust: Trust): AuditVerdict {
-  let roots: TreeRoots | undefined;
-  let evidence: BundleEvidence | undefined;
-  const verifier = new BundleVerifier({
-    sha256: sha256Noble,
-    treeFor: (opening) => {
-      evidence = opening.evidence;
-      roots = new TreeRoots(wantedSizes(opening.evidence, trust), sha256Noble);
-      return roots;
-    },
-  });
-  verifier.push(new TextEncoder().encode(text));
-  const chain = verifier.finish();
-  if (chain.result === "not a bundle") throw new Error(chain.reason);
-  const read = evidence === undefined ? {} : { evidence };
-  return auditVerdict(chain, { ...read, roots, trust, algorithms: ALGORITHMS_NOBLE });
+  const verdict = auditBytes(new TextEncoder().encode(text), trust, [], ALGORITHMS_NOBLE);
+  if (verdict.result === "not a bundle") throw new Error(verdict.reason);
+  return verdict;
 }
 
 function bundle(change: Partial<BundleParts> = {}): string {

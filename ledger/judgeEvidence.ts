@@ -4,7 +4,8 @@
  *
  * Checkpoints are judged by size. Each must be the organisation's, lie within the ledger, have the root of the tree of
  * its events, and bear no false signature of a known key. Then the anchors, then the trusted checkpoint. The first
- * fault by position decides; its position is the first sequence that no agreeing checkpoint below it covers.
+ * fault by position decides; its position is the first sequence that no agreeing checkpoint below it covers, and what
+ * lies at or above it counts for nothing.
  */
 import type { Algorithms } from "./algorithms.ts";
 import { areEqualBytes, toBase64 } from "./bytes.ts";
@@ -95,7 +96,11 @@ class Judge {
       if (!this.#judgeAnchor(anchor)) break;
     }
     this.#judgeSince();
-    const checkpoints = [...this.#agreeing.values()].sort((left, right) => left.size - right.size);
+    // What was proven ends in front of the fault.
+    const end = this.#damage?.seq ?? Number.POSITIVE_INFINITY;
+    const checkpoints = [...this.#agreeing.values()]
+      .filter(({ size }) => size < end)
+      .sort((left, right) => left.size - right.size);
     const signedTo = checkpoints.findLast(({ signers }) => signers.length > 0)?.size ?? 0;
     const provenTo = checkpoints.findLast(isProven)?.size ?? 0;
     this.#judgeWhole(checkpoints);
@@ -116,7 +121,10 @@ class Judge {
       const expected = "signatures of the keys that are named";
       return this.#note({ kind: "forged signature", expected, found: vouching.reason }, size);
     }
-    this.#agreeing.set(size, { read, size, ...vouching.vouchers, ...(at === undefined ? {} : { at }) });
+    // Of several of one size the first counts.
+    if (!this.#agreeing.has(size)) {
+      this.#agreeing.set(size, { read, size, ...vouching.vouchers, ...(at === undefined ? {} : { at }) });
+    }
     return true;
   }
 
@@ -143,9 +151,11 @@ class Judge {
     return { kind: "checkpoint mismatch", expected, found: `root ${toBase64(own)}` };
   }
 
-  /** Keeps the fault that lies lowest. Always false: nothing above it is judged. */
+  /** Keeps the fault that lies lowest, of several the first. Always false: it ends its list. */
   #note(fault: Fault, size: number): false {
-    const seq = Math.min(this.#agreeingBelow(size), this.#options.count) + 1;
+    // Where events are gone, all that are left are sound.
+    const sound = fault.kind === "rolled back" ? this.#options.count : this.#agreeingBelow(size);
+    const seq = sound + 1;
     if (this.#damage === undefined || seq < this.#damage.seq) {
       const { kind, expected, found } = fault;
       this.#damage = { kind, seq, expected, found };
@@ -153,17 +163,17 @@ class Judge {
     return false;
   }
 
-  /** The size of the largest checkpoint below this size that agrees; where events are gone, all that are left. */
+  /** The size of the largest checkpoint below this size that agrees. */
   #agreeingBelow(size: number): number {
-    if (size > this.#options.count) return this.#options.count;
     return Math.max(0, ...[...this.#agreeing.keys()].filter((agreeing) => agreeing < size));
   }
 
   #judgeAnchor(anchor: BundledAnchor): boolean {
     const { organisation, log, proof } = anchor;
     const { size } = organisation.checkpoint;
-    if (this.#damage !== undefined && size >= this.#damage.seq) return false;
-    if (!this.#agreeing.has(size) && !this.#judgeCheckpoint(organisation)) return false;
+    // The same bytes were judged as a line of their own, as a rule.
+    const isJudged = this.#agreeing.get(size)?.read.published === organisation.published;
+    if (!isJudged && !this.#judgeCheckpoint(organisation)) return false;
     const fault = this.#findAnchorFault(anchor);
     if (fault !== undefined) return this.#note(fault, size);
     const vouching = vouchersOf(log, this.#options.trust.policy, this.#options.algorithms);
@@ -206,30 +216,16 @@ class Judge {
 
   /** Two signed checkpoints that no one ledger can have are proof against the one who signed both. */
   #judgeSince(): void {
-    const { trust, count } = this.#options;
-    const { since } = trust;
-    if (since === undefined || this.#agreeing.has(since.checkpoint.size)) {
-      if (since !== undefined) this.#judgeSameSize(since);
-      return;
-    }
+    const { since } = this.#options.trust;
+    if (since === undefined) return;
     const { size } = since.checkpoint;
-    const isSplit =
-      size <= count && [...this.#agreeing.values()].some((own) => own.size > size && own.signers.length > 0);
     const fault = this.#findFault(since);
+    const isSplit = [...this.#agreeing.values()].some((own) => own.size >= size && own.signers.length > 0);
     if (fault?.kind === "checkpoint mismatch" && isSplit && this.#isSigned(since)) {
       this.#note({ ...fault, kind: "split view" }, size);
-      return;
+    } else {
+      this.#judgeCheckpoint(since);
     }
-    this.#judgeCheckpoint(since);
-  }
-
-  #judgeSameSize(since: ReadCheckpoint): void {
-    const fault = this.#findFault(since);
-    if (fault === undefined) return;
-    const own = this.#agreeing.get(since.checkpoint.size);
-    const isSplit = own !== undefined && own.signers.length > 0 && this.#isSigned(since);
-    const isMismatch = fault.kind === "checkpoint mismatch";
-    this.#note(isSplit && isMismatch ? { ...fault, kind: "split view" } : fault, since.checkpoint.size);
   }
 
   #isSigned(read: ReadCheckpoint): boolean {

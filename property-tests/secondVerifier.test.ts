@@ -6,6 +6,7 @@ import { askPython } from "../audit/testing/pythonVerifier.ts";
 import type { PythonCase } from "../audit/testing/pythonVerifier.ts";
 import { askLibrary } from "../audit/testing/twoVerifiers.ts";
 import type { Sha256 } from "../ledger/hash.ts";
+import { EVIDENCE_DAMAGE_KINDS } from "../ledger/judgeEvidence.ts";
 import { formatVerifierKey } from "../ledger/noteKeys.ts";
 import {
   anchoredReceipt,
@@ -18,12 +19,14 @@ import {
 import { chainEvents, endlessDrafts, lifecycleEvents, sampleEvents } from "../ledger/testing/sampleLedger.ts";
 import { createBundle, DAMAGES } from "./bundleDamages.ts";
 import type { Damage, Draw } from "./bundleDamages.ts";
+import { drawBundle } from "./judgedBundles.ts";
 import { integerFrom, seedFrom } from "./seed.ts";
 
 const sha256: Sha256 = (bytes) => hash("sha256", bytes, "buffer");
 const seed = seedFrom();
 /** Of each damage of a bundle; the gate plays some 4,000 in all, in one process of the other implementation. */
 const runs = integerFrom("PROPERTY_RUNS") ?? 220;
+const evidenceBundles = integerFrom("PROPERTY_RUNS") ?? 750;
 const EVIDENCE_RUNS = 250;
 const TAPE_LENGTH = 24;
 
@@ -80,6 +83,22 @@ test("both find the same first damage of a bundle, and the same root of what is 
   if (integerFrom("PROPERTY_RUNS") !== undefined) return;
   expect(cases.length).toBeGreaterThan(3_500);
   expect(results.size).toBeGreaterThanOrEqual(12);
+});
+
+test("both judge the same evidence alike: what is wrong with it, and what it proves", () => {
+  const cases = tapes(evidenceBundles, 2000).map((numbers): PythonCase => {
+    const { bytes, asked } = drawBundle(drawFrom(numbers));
+    return { kind: "bundle", bytes: Buffer.from(bytes).toString("base64"), ...asked };
+  });
+  const results = expectAgreement(cases);
+  console.info(
+    `bundles whose evidence two verifiers judged: seed ${seed}, ${cases.length}`,
+    Object.fromEntries(results),
+  );
+  if (integerFrom("PROPERTY_RUNS") !== undefined) return;
+  for (const kind of ["intact", "not canonical", ...EVIDENCE_DAMAGE_KINDS]) {
+    expect({ kind, isPlayed: (results.get(kind) ?? 0) >= 10 }).toEqual({ kind, isPlayed: true });
+  }
 });
 
 /** A text with one character changed, left out or put in. */

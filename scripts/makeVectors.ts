@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { genesisHash, sha256Noble } from "../ledger/hash.ts";
+import { bundleCases } from "../ledger/testing/bundleCases.ts";
 import { chainCases } from "../ledger/testing/damagedLedgers.ts";
 import {
   exportEvents,
@@ -93,6 +94,12 @@ export function makeVectors(): Map<string, string> {
   });
   files.set("chains.json", pretty(index));
   for (const { name, bundle } of cases) files.set(`chains/${name}.ndjson`, bundle);
+  const bundles = bundleCases();
+  const bundleIndex = bundles.map(({ name, what, asked, verdict }) => {
+    return { file: `bundles/${name}.bundle`, what, ...asked, verdict };
+  });
+  files.set("bundles.json", pretty(bundleIndex));
+  for (const { name, bundle } of bundles) files.set(`bundles/${name}.bundle`, bundle);
   for (const [path, content] of evidenceVectors()) files.set(path, pretty(content));
   return files;
 }

@@ -1,18 +1,14 @@
 /** The second implementation, `audit/verify.py`, asked for many verdicts in one process. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import type { AuditCase } from "../../ledger/testing/auditCase.ts";
 
 const SCRIPT = join(import.meta.dirname, "..", "verify.py");
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What `verify.py cases` answers: `kind` says of what. Byte strings are in hexadecimal but a bundle's, in base 64. */
 export type PythonCase =
-  | {
-      readonly kind: "bundle";
-      readonly bytes: string;
-      readonly expectHead?: string;
-      readonly earlierHead?: string;
-    }
+  | ({ readonly kind: "bundle"; readonly bytes: string } & AuditCase)
   | { readonly kind: "receipt"; readonly receipt: string; readonly policy: string }
   | {
       readonly kind: "checkpoint";

@@ -1,13 +1,16 @@
-"""Verification of an export: the manifest, the chain, the first damage by kind and position."""
-import json
-import math
+"""Verification of a chain, entry by entry: the first damage by kind and position, and the tree of what is sound."""
 import re
+from collections import namedtuple
 
 from .canonical import SAFE, NotCanonical, parse_canonical
-from .event import HASH, an_id, broken_type_rule, event_hash, genesis_hash, has_members, integer_from, is_event
+from .event import broken_type_rule, event_hash, genesis_hash, is_event
 from .merkle import Frontier, leaf_hash
 
-LINE_MAX = 1_048_576
+# In the place of a last line that no newline ends.
+CUT = object()
+
+# The root of the tree of the first events, and the hash of the last of them.
+Tree = namedtuple("Tree", "root hash")
 
 
 class Damage(Exception):
@@ -16,17 +19,13 @@ class Damage(Exception):
         self.kind, self.seq = kind, seq
 
 
-class NotAnExport(Exception):
-    """No verdict on a ledger: these bytes do not claim to be one."""
-
-
 FRAME = re.compile(rb'\{"event":(.*),"hash":"([0-9a-f]{64})"\}', re.DOTALL)
 
 
 def read_entry(line):
-    """The event and its hash; raises Damage without a position for checks 1 and 2."""
+    """The event and its hash, of a line or None for one too long; raises Damage without a position for checks 1 and 2."""
     try:
-        frame = FRAME.fullmatch(line) if len(line) <= LINE_MAX else None
+        frame = None if line is None else FRAME.fullmatch(line)
         if frame is None:
             raise NotCanonical("frame")
         text = frame[1].decode("utf-8")
@@ -42,15 +41,26 @@ def read_entry(line):
 
 
 class Verifier:
-    """Takes the lines of one export in order. `heads`: (sequence or None, hash, whether the ledger ends there)."""
+    """Takes the lines of one export in order. `heads`: (sequence or None, hash, whether the ledger ends there).
+    `sizes`: those at which the tree will be asked for."""
 
-    def __init__(self, org_id, heads):
+    def __init__(self, org_id, heads, sizes=()):
         self.org_id, self.heads = org_id, heads
+        self.sizes, self.trees = {0, *sizes}, {}
         self.count, self.hash, self.recorded_at = 0, genesis_hash(org_id), 0
         self.ids, self.streams, self.passed = set(), {}, set()
         self.open = None
-        self.tree = Frontier()
+        self.frontier = Frontier()
         self.note_heads()
+        self.note_tree()
+
+    def note_tree(self):
+        if self.count in self.sizes:
+            self.trees[self.count] = Tree(self.frontier.root(), self.hash)
+
+    def tree_at(self, size):
+        """The tree of as many events as were taken, or as were asked for and reached."""
+        return Tree(self.frontier.root(), self.hash) if size == self.count else self.trees[size]
 
     def note_heads(self):
         for index, (seq, digest, _) in enumerate(self.heads):
@@ -119,8 +129,9 @@ class Verifier:
         self.count, self.hash, self.recorded_at = event["seq"], digest, event["recordedAt"]
         self.ids.add(event["eventId"])
         self.streams[event["stream"]] = version
-        self.tree.append(leaf_hash(bytes.fromhex(digest)))
+        self.frontier.append(leaf_hash(bytes.fromhex(digest)))
         self.note_heads()
+        self.note_tree()
 
     def cut(self):
         """Bytes after the last newline: a line that can't be read."""
@@ -128,6 +139,14 @@ class Verifier:
             past = any(self.is_past(index) for index in range(len(self.heads)))
             raise Damage("not canonical" if past else "truncated", self.count + 1)
         self.settle(None)
+
+    def take_all(self, lines):
+        for line in lines:
+            if line is CUT:
+                self.cut()
+            else:
+                self.take(line)
+        self.finish()
 
     def finish(self):
         if self.open is not None:
@@ -140,41 +159,6 @@ class Verifier:
             raise Damage("truncated", self.count + 1)
 
 
-def parse_json(text):
-    """JSON as any reader takes it. Whether it is written as it must be is another question."""
-
-    def constant(name):
-        raise ValueError(name)
-
-    def integer(digits):
-        return int(digits) if len(digits) <= len(str(SAFE)) + 1 else math.inf
-
-    return json.loads(text, parse_int=integer, parse_constant=constant)
-
-
-def read_manifest(line):
-    """The manifest of a first line, newline included."""
-    try:
-        if len(line) > LINE_MAX + 1 or not line.endswith(b"\n"):
-            raise NotAnExport("the first line is too long, or has no end")
-        text = line[:-1].decode("utf-8")
-        value = parse_json(text)
-    except (ValueError, RecursionError) as error:
-        raise NotAnExport("the first line is not JSON in UTF-8") from error
-    name = value.get("format") if isinstance(value, dict) else None
-    if not isinstance(name, str) or not name.startswith("daybook-ledger/"):
-        raise NotAnExport("the first line is not a manifest")
-    count = integer_from(0)
-    checks = {"format": lambda value: value == "daybook-ledger/1", "orgId": an_id("org"), "count": count}
-    checks |= {"headSeq": count, "headHash": HASH, "exportedAt": count}
-    exact = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if not has_members(value, checks, {}) or list(value) != list(checks) or exact != text:
-        raise Damage("not canonical", 0)
-    if value["count"] != value["headSeq"]:
-        raise Damage("not canonical", 0)
-    return value
-
-
 HEAD = re.compile("(?:(0|[1-9][0-9]{0,15}):)?([0-9a-f]{64})")
 
 
@@ -184,42 +168,3 @@ def parse_head(text, is_last):
     if match is None or (match[1] is not None and int(match[1]) > SAFE):
         raise ValueError(f"not a head: {text}")
     return (None if match[1] is None else int(match[1]), match[2], is_last)
-
-
-def take_lines(verifier, file):
-    is_rest = False
-    while line := file.readline(LINE_MAX + 1):
-        ends = line.endswith(b"\n")
-        if is_rest or (not ends and len(line) > LINE_MAX):
-            # A line that is too long: what is in it does not matter, only where it ends.
-            if ends:
-                verifier.take(b"")
-            is_rest = not ends
-        elif ends:
-            verifier.take(line[:-1])
-        else:
-            verifier.cut()
-            return
-    if is_rest:
-        verifier.cut()
-
-
-def verify_export(file, expect_head=None, earlier_head=None):
-    """The verdict on an export in a binary file: `result`, `count`, `headHash` and `root` of the sound part, and the
-    damage's `seq` and `kind`. Raises NotAnExport."""
-    verifier = None
-    damage = {}
-    try:
-        manifest = read_manifest(file.readline(LINE_MAX + 1))
-        heads = [(manifest["headSeq"], manifest["headHash"], True)]
-        heads += [parse_head(expect_head, True)] if expect_head else []
-        heads += [parse_head(earlier_head, False)] if earlier_head else []
-        verifier = Verifier(manifest["orgId"], heads)
-        take_lines(verifier, file)
-        verifier.finish()
-    except Damage as found:
-        damage = {"seq": found.seq, "kind": found.kind}
-    verdict = {"result": "damaged" if damage else "intact", **damage}
-    if verifier is None:
-        return {**verdict, "count": 0}
-    return {**verdict, "count": verifier.count, "headHash": verifier.hash, "root": verifier.tree.root().hex()}

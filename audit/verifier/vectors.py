@@ -5,9 +5,10 @@ from pathlib import Path
 
 from . import evidence, merkle, notes
 from .canonical import NotCanonical, canonicalize, number_text, parse, parse_canonical
-from .chain import verify_export
 from .event import an_id, event_hash, genesis_hash, is_event, is_ledger_value
+from .export import verify_export
 from .notes import Refused
+from .trust import make_trust
 
 FOLDER = Path(__file__).resolve().parents[2] / "vectors"
 
@@ -66,6 +67,15 @@ def of_chains():
             found = verify_export(file, case.get("expectHead"), case.get("earlierHead"))
         verdict = {name: found[name] for name in ("result", "seq", "kind") if name in found}
         yield f"{case['file']}: {verdict}", verdict == case["verdict"]
+
+
+def of_bundles():
+    for case in cases("bundles.json"):
+        trust = make_trust(case.get("keys", ()), case.get("policy"), case.get("since"))
+        with open(FOLDER / case["file"], "rb") as file:
+            found = verify_export(file, case.get("expectHead"), case.get("earlierHead"), trust)
+        verdict = {name: value for name, value in found.items() if name != "root"}
+        yield f"{case['file']}: {case['what']}: {verdict}", verdict == case["verdict"]
 
 
 def hashes(texts):
@@ -148,7 +158,7 @@ def of_evidence():
         yield case["name"], said == ((case["seq"], case["hash"]) if case["valid"] else None)
 
 
-GROUPS = (of_canonical_form, of_events, of_chains, of_trees, of_notes, of_policies, of_evidence)
+GROUPS = (of_canonical_form, of_events, of_chains, of_bundles, of_trees, of_notes, of_policies, of_evidence)
 
 
 def check_vectors():

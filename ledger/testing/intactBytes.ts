@@ -5,29 +5,17 @@ import { toHex } from "../hash.ts";
 import type { Sha256 } from "../hash.ts";
 import { memoryStore } from "../identities.ts";
 import { parseId } from "../ids.ts";
-import { parseKnownHead } from "../knownHead.ts";
-import type { KnownHead } from "../knownHead.ts";
 import type { Verdict } from "../verify.ts";
+import { knownHeadsOf } from "./verifyCase.ts";
+import type { HeadTexts } from "./verifyCase.ts";
 
 const NEWLINE = 0x0a;
-
-interface Heads {
-  readonly expectHead?: string;
-  readonly earlierHead?: string;
-}
-
-function knownHeadsOf({ expectHead, earlierHead }: Heads): KnownHead[] {
-  return [
-    expectHead === undefined ? undefined : parseKnownHead(expectHead, true),
-    earlierHead === undefined ? undefined : parseKnownHead(earlierHead, false),
-  ].filter((head) => head !== undefined);
-}
 
 /** The fast way to "intact", over bytes in memory, in segments of `linesPerSegment` lines. */
 export function findIntactBytes(
   bytes: Uint8Array,
   sha256: Sha256,
-  heads: Heads = {},
+  heads: HeadTexts = {},
   linesPerSegment = 7,
 ): Verdict | undefined {
   const manifestEnd = bytes.indexOf(NEWLINE);
