@@ -15,7 +15,7 @@ import { genesisHash, hashCanonicalEvent, sha256Noble } from "../../ledger/hash.
 import { mutation, type MutationCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
 import { fence, follow, useUp } from "./fence.ts";
-import { IntegrityError } from "./row.ts";
+import { eventOfRow, IntegrityError } from "./row.ts";
 import { treeAfterAppend } from "./trees.ts";
 
 const newEventValidator = v.object({
@@ -36,11 +36,32 @@ const receiptValidator = v.object({
 
 type Head = { seq: number; hash: string; recordedAt: number };
 
+/**
+ * The head row, held against the newest event and that against its hash: nothing is linked to a chain whose end was
+ * cut, edited or gone past. Throws IntegrityError.
+ */
 async function readHead(ctx: MutationCtx, orgId: string) {
-  return await ctx.db
+  const stored = await ctx.db
     .query("heads")
     .withIndex("by_orgId", (q) => q.eq("orgId", orgId))
     .unique();
+  const newest = await ctx.db
+    .query("events")
+    .withIndex("by_orgId_and_seq", (q) => q.eq("orgId", orgId))
+    .order("desc")
+    .first();
+  const agrees =
+    stored?.seq === newest?.seq &&
+    stored?.hash === newest?.hash &&
+    (newest === null || eventOfRow(newest).recordedAt === stored?.recordedAt);
+  if (agrees) return stored;
+  throw new IntegrityError("INV-02", orgId, stored?.seq ?? 0, "the head is not that of the newest event");
+}
+
+/** A ledger begins with its organisation: one that was emptied begins no second time. Throws IntegrityError. */
+function requireLedger(orgId: string, stored: object | null, [first]: readonly { type: string }[]): void {
+  if (stored !== null || first?.type === "organization.created") return;
+  throw new IntegrityError("INV-02", orgId, 0, "there is no ledger to go on with");
 }
 
 async function streamVersionOf(ctx: MutationCtx, orgId: string, stream: string): Promise<number> {
@@ -154,6 +175,7 @@ export const append = mutation({
       entries.push({ text: sealed.text, hash: sealed.hash });
       head = { seq, hash: sealed.hash, recordedAt };
     }
+    requireLedger(orgId, stored, args.events);
     const tree = await treeAfterAppend(
       ctx,
       orgId,

@@ -10,6 +10,7 @@ import { query, type QueryCtx } from "./_generated/server.js";
 import { catalogueProblem } from "./catalogue/catalogue.ts";
 import { eventOfRow, IntegrityError, type EventRow } from "./row.ts";
 import { checkTreeEnd, checkTreePage } from "./treeCheck.ts";
+import { LOG_OF_LOGS } from "./trees.ts";
 
 const PAGE = 100;
 
@@ -48,7 +49,8 @@ async function isInStream(ctx: QueryCtx, row: EventRow): Promise<boolean> {
 /** The position after a row, or what is wrong with it. */
 async function checkRow(ctx: QueryCtx, at: Position, row: EventRow): Promise<Position | Damage> {
   const seq = at.seq + 1;
-  if (row.seq !== seq) return { seq, kind: row.seq > seq ? "missing" : "inserted" };
+  if (row.seq > seq) return { seq, kind: "missing" };
+  if (row.seq < seq) return { seq: row.seq, kind: "inserted" };
   try {
     const event = eventOfRow(row);
     if (event.prevHash !== at.hash) return { seq, kind: "broken link" };
@@ -79,13 +81,17 @@ async function checkRows(
   return at;
 }
 
-async function checkHead(ctx: QueryCtx, orgId: string, { seq, hash }: Position): Promise<Damage | null> {
+/** The head row must be that of the last event. */
+async function checkHead(ctx: QueryCtx, orgId: string, last: Position): Promise<Damage | null> {
   const head = await ctx.db
     .query("heads")
     .withIndex("by_orgId", (q) => q.eq("orgId", orgId))
     .unique();
-  if (head?.seq === seq && head.hash === hash) return null;
-  return { seq: seq + 1, kind: (head?.seq ?? 0) > seq ? "truncated" : "inserted" };
+  if (head === null) return { seq: last.seq + 1, kind: "no head" };
+  if (head.seq > last.seq) return { seq: last.seq + 1, kind: "truncated" };
+  if (head.seq < last.seq) return { seq: head.seq + 1, kind: "inserted" };
+  const agrees = head.hash === last.hash && head.recordedAt === last.recordedAt;
+  return agrees ? null : { seq: last.seq, kind: "altered head" };
 }
 
 /**
@@ -129,15 +135,29 @@ export const page = query({
   },
 });
 
-/** The organisation that comes after another one in the order of ids; null after the last. */
+/**
+ * The organisation that comes after another one in the order of ids; null after the last. One that has events or
+ * checkpoints is there too: whoever deletes its head does not take it out of the round.
+ */
 export const nextOrganization = query({
   args: { after: v.union(v.null(), v.string()) },
   returns: v.union(v.null(), v.string()),
   handler: async (ctx, { after }) => {
+    // In the order of names the log of logs comes before every organisation.
+    const from = after ?? LOG_OF_LOGS;
     const head = await ctx.db
       .query("heads")
-      .withIndex("by_orgId", (q) => q.gt("orgId", after ?? ""))
+      .withIndex("by_orgId", (q) => q.gt("orgId", from))
       .first();
-    return head?.orgId ?? null;
+    const event = await ctx.db
+      .query("events")
+      .withIndex("by_orgId_and_seq", (q) => q.gt("orgId", from))
+      .first();
+    const checkpoint = await ctx.db
+      .query("checkpoints")
+      .withIndex("by_tree_and_size", (q) => q.gt("tree", from))
+      .first();
+    const named = [head?.orgId, event?.orgId, checkpoint?.tree].filter((orgId) => orgId !== undefined);
+    return named.sort().at(0) ?? null;
   },
 });

@@ -4,7 +4,7 @@
  */
 import { v } from "convex/values";
 import { query } from "./_generated/server.js";
-import { eventOfRow } from "./row.ts";
+import { eventOfRow, IntegrityError } from "./row.ts";
 
 /** Most entries one read returns. */
 const LIMIT_MAX = 200;
@@ -50,7 +50,10 @@ export const range = query({
   },
 });
 
-/** Up to `limit` (at most 200) entries of one stream after a stream version, in order. Throws on a damaged row. */
+/**
+ * Up to `limit` (at most 200) entries of one stream after a stream version, in order. Throws IntegrityError on a
+ * damaged row and on one that does not follow the version before it: no state is folded past a gap.
+ */
 export const stream = query({
   args: { orgId: v.string(), stream: v.string(), afterVersion: v.number(), limit: v.number() },
   returns: v.object({ entries: v.array(entryValidator), nextAfterVersion: v.number(), isDone: v.boolean() }),
@@ -63,7 +66,16 @@ export const stream = query({
       )
       .take(size + 1);
     const page = rows.slice(0, size);
-    for (const row of page) eventOfRow(row);
+    for (const [offset, row] of page.entries()) {
+      const { streamVersion } = eventOfRow(row);
+      if (streamVersion === args.afterVersion + 1 + offset) continue;
+      throw new IntegrityError(
+        "INV-02",
+        args.orgId,
+        row.seq,
+        `a version of ${args.stream} is missing or doubled`,
+      );
+    }
     return {
       entries: page.map(({ text, hash }) => ({ text, hash })),
       nextAfterVersion: page.at(-1)?.streamVersion ?? args.afterVersion,

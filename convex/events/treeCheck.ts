@@ -145,15 +145,15 @@ export async function checkTreeEnd(ctx: QueryCtx, orgId: string, at: TreePositio
 }
 
 const logPositionValidator = v.object({ seq: v.number(), frontier: v.array(v.string()) });
-const logPageValidator = v.union(
-  v.object({ outcome: v.union(v.literal("sound"), v.literal("done")), at: logPositionValidator }),
-  v.object({
-    outcome: v.literal("damaged"),
-    /** The organisation whose checkpoint is not what the log took in; null when the log itself is damaged. */
-    orgId: v.union(v.null(), v.string()),
-    damage: v.object({ seq: v.number(), kind: v.string() }),
-  }),
-);
+const damageValidator = v.object({ seq: v.number(), kind: v.string() });
+const logPageValidator = v.object({
+  /** Organisations whose checkpoint is not what the log took in: the log itself can be sound all the same. */
+  organizations: v.array(v.object({ orgId: v.string(), damage: damageValidator })),
+  log: v.union(
+    v.object({ outcome: v.union(v.literal("sound"), v.literal("done")), at: logPositionValidator }),
+    v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
+  ),
+});
 type LogPage = Infer<typeof logPageValidator>;
 
 /** The organisation's checkpoint that a leaf stands for must be there, and give the leaf. */
@@ -183,9 +183,10 @@ export const logPage = query({
       .query("logLeaves")
       .withIndex("by_index", (q) => q.gte("index", at.seq))
       .take(PAGE);
+    const organizations: LogPage["organizations"] = [];
     for (const row of rows) {
       const damage = await checkLeaf(ctx, row);
-      if (damage !== null) return { outcome: "damaged", orgId: row.orgId, damage };
+      if (damage !== null) organizations.push({ orgId: row.orgId, damage });
     }
     const checked = await damageOf(async () => {
       const { frontier: stored } = await logTree(ctx);
@@ -199,7 +200,7 @@ export const logPage = query({
       if (isDone) await checkEnd(ctx, LOG_OF_LOGS, grown, stored);
       return { isDone, at: { seq: grown.size, frontier: storedFrontier(grown).frontier } };
     });
-    if ("kind" in checked) return { outcome: "damaged", orgId: null, damage: checked };
-    return { outcome: checked.isDone ? "done" : "sound", at: checked.at };
+    if ("kind" in checked) return { organizations, log: { outcome: "damaged", damage: checked } };
+    return { organizations, log: { outcome: checked.isDone ? "done" : "sound", at: checked.at } };
   },
 });

@@ -33,20 +33,23 @@ export const next = internalMutation({
   },
 });
 
-/** Checks a page of the log of logs, and schedules the next. */
+/** Checks a page of the log of logs, and schedules the next: damage of one organisation hides no other's. */
 export const logStep = internalMutation({
   args: { from: v.optional(v.object({ seq: v.number(), frontier: v.array(v.string()) })) },
   returns: v.union(v.literal("sound"), v.literal("done"), v.literal("damaged")),
   handler: async (ctx, args) => {
-    const checked = await checkLogPage(ctx, args);
-    if (checked.outcome === "sound") {
-      await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, { from: checked.at });
+    const { organizations, log } = await checkLogPage(ctx, args);
+    for (const { orgId, damage } of organizations) {
+      await freezeForDamage(ctx, orgId, damage, { actor: "system/integrity", by: BY });
     }
-    if (checked.outcome !== "damaged") return checked.outcome;
-    const { orgId, damage } = checked;
-    if (orgId !== null) await freezeForDamage(ctx, orgId, damage, { actor: "system/integrity", by: BY });
-    else await recordLogIncident(ctx, { kind: "damaged", detail: `size ${damage.seq}: ${damage.kind}` });
-    return checked.outcome;
+    if (log.outcome === "sound") {
+      await ctx.scheduler.runAfter(0, internal.workers.integrity.logStep, { from: log.at });
+    }
+    if (log.outcome === "damaged") {
+      const { seq, kind } = log.damage;
+      await recordLogIncident(ctx, { kind: "damaged", detail: `size ${seq}: ${kind}` });
+    }
+    return organizations.length > 0 ? "damaged" : log.outcome;
   },
 });
 

@@ -555,15 +555,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "query",
         "internal",
         { from?: { seq: number; frontier: Array<string> } },
-        | {
-            outcome: "sound" | "done";
-            at: { seq: number; frontier: Array<string> };
-          }
-        | {
-            outcome: "damaged";
-            orgId: null | string;
+        {
+          organizations: Array<{
+            orgId: string;
             damage: { seq: number; kind: string };
-          },
+          }>;
+          log:
+            | {
+                outcome: "sound" | "done";
+                at: { seq: number; frontier: Array<string> };
+              }
+            | { outcome: "damaged"; damage: { seq: number; kind: string } };
+        },
         Name
       >;
     };
