@@ -237,14 +237,16 @@ class Judge {
   #judgeWhole(checkpoints: readonly AgreeingCheckpoint[]): void {
     const { policy } = this.#options.trust;
     if (policy === undefined || this.#damage !== undefined || !this.#options.isWhole) return;
-    if (!checkpoints.some(({ signers }) => signers.length > 0)) {
+    // The checkpoint of no event agrees with every ledger, and so says nothing of one that has events.
+    const telling = checkpoints.filter(({ size }) => size > 0 || this.#options.count === 0);
+    if (!telling.some(({ signers }) => signers.length > 0)) {
       const expected = "a checkpoint signed by a pinned key";
-      const found = `${checkpoints.length} checkpoints, none of them signed so`;
+      const found = `${telling.length} checkpoints, none of them signed so`;
       this.#damage = { kind: "unsigned", seq: 1, expected, found };
-    } else if (!checkpoints.some(isProven)) {
+    } else if (!telling.some(isProven)) {
       const expected = `a checkpoint cosigned by ${describeQuorum(policy.quorum)}`;
       const names = new Set(
-        checkpoints.flatMap(({ witnessedBy, anchor }) => [...witnessedBy, ...(anchor?.witnessedBy ?? [])]),
+        telling.flatMap(({ witnessedBy, anchor }) => [...witnessedBy, ...(anchor?.witnessedBy ?? [])]),
       );
       const found = names.size === 0 ? "no cosignature" : `cosignatures of ${[...names].join(", ")}`;
       this.#damage = { kind: "not cosigned", seq: 1, expected, found };

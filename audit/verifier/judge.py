@@ -43,9 +43,13 @@ class Judge:
         sizes = [size for size in sorted(self.agreeing) if self.damage is None or size < self.damage.seq]
         signed = [size for size in sizes if self.agreeing[size].vouchers.signers]
         proven = [size for size in signed if is_witnessed(self.agreeing[size])]
-        if self.trust.policy is not None and self.damage is None and self.is_whole and not proven:
-            self.damage = Damage("not cosigned" if signed else "unsigned", 1)
+        if self.trust.policy is not None and self.damage is None and self.is_whole and not self.tells(proven):
+            self.damage = Damage("not cosigned" if self.tells(signed) else "unsigned", 1)
         return Judged(len(sizes), max(signed, default=0), max(proven, default=0), self.damage)
+
+    def tells(self, sizes):
+        """Whether one of these checkpoints says something of the ledger: that of no event agrees with every ledger."""
+        return any(size > 0 or self.chain.count == 0 for size in sizes)
 
     def run(self, check, items, size_of):
         """Checks a list up to its first fault, or to what lies above the sound events of a damaged chain."""

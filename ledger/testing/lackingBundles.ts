@@ -41,8 +41,17 @@ const UNSIGNED = ["unsigned", 1] as const;
 const NOT_COSIGNED = ["not cosigned", 1] as const;
 
 function unsigned(): BundleCase[] {
+  const EMPTY = checkpointLine(LOG, 0);
   const byStranger = [5, COUNT].map((size) => line(signedBy(STRANGER, LOG.checkpoint(size), TWO)));
   return [
+    damaged(
+      ["unsigned-but-empty", "the pinned key signed the checkpoint of no event alone"],
+      withEvidence(EMPTY, ...byStranger),
+      BY_KEY,
+      UNSIGNED,
+      [3, 0, 0],
+      COUNT,
+    ),
     damaged(
       ["unsigned", "no line is of the pinned key"],
       withEvidence(...byStranger),
@@ -88,6 +97,14 @@ function notCosigned(): BundleCase[] {
       BY_WITNESSES,
       NOT_COSIGNED,
       [1, COUNT, 0],
+      COUNT,
+    ),
+    damaged(
+      ["not-cosigned-but-empty", "a quorum cosigned the checkpoint of no event alone"],
+      withEvidence(checkpointLine(LOG, 0, TWO), checkpointLine(LOG, COUNT, ONE)),
+      BY_WITNESSES,
+      NOT_COSIGNED,
+      [2, COUNT, 0],
       COUNT,
     ),
     damaged(
