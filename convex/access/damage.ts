@@ -23,6 +23,16 @@ export async function freezeForDamage(
   const detail = `sequence ${damage.seq}: ${damage.kind}`;
   console.error(`INV-02 ${orgId} ${detail}`);
   if ((await isRemoved(ctx, orgId)) || !(await freezeForIntegrity(ctx, orgId, damage))) return;
-  const { actor, by } = found;
-  await recordIncident(ctx, { orgId, actor, function: by, code: "LEDGER_DAMAGED", detail });
+  await alertOfEvidence(ctx, orgId, { code: "LEDGER_DAMAGED", detail }, found);
+}
+
+/** Keeps in the security log what was found of an organisation's evidence, and raises an alert: by itself it stops nothing. */
+export async function alertOfEvidence(
+  ctx: MutationCtx,
+  orgId: string,
+  { code, detail }: { code: string; detail: string },
+  { actor, by }: { actor: string; by: string },
+): Promise<void> {
+  if (await isRemoved(ctx, orgId)) return;
+  await recordIncident(ctx, { orgId, actor, function: by, code, detail });
 }

@@ -7,7 +7,7 @@ import { v } from "convex/values";
 import { isId } from "../../ledger/ids.ts";
 import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
-import { freezeForDamage } from "../access/damage.ts";
+import { alertOfEvidence, freezeForDamage } from "../access/damage.ts";
 import { environment } from "../access/environment.ts";
 import { integrityFreezeOf } from "../access/lifecycle.ts";
 import {
@@ -15,8 +15,9 @@ import {
   dueForCheckpoint,
   extendLogOfLogs,
   keepLines,
+  logDamage,
   makeCheckpoint,
-  recordLogIncident,
+  recordTreeIncident,
 } from "./ledgerCheck.ts";
 
 const PAGE = 50;
@@ -92,8 +93,7 @@ export const log = internalMutation({
     const extended = await extendLogOfLogs(ctx);
     if (extended.outcome === "keyMissing") complain(extended.keyId);
     if (extended.outcome === "damaged") {
-      const { seq, kind } = extended.damage;
-      await recordLogIncident(ctx, { kind: "damaged", detail: `size ${seq}: ${kind}` });
+      await recordTreeIncident(ctx, logDamage(extended.damage));
     }
     if (extended.outcome !== "extended") return extended.outcome;
     for (const { orgId, damage } of extended.damaged) await freezeForDamage(ctx, orgId, damage, FOUND);
@@ -116,17 +116,18 @@ export const keepCosignatures = internalMutation({
 
 /**
  * A witness does not find what it cosigned in what we offer: the database was set back, or somebody was shown another
- * tree. An organisation is frozen for it; of the log of logs the incident is kept.
+ * tree. Or the witness is wrong: its answer carries no signature, so it is kept and told, and nothing stops for it. The
+ * organisation's ledger is looked at now, and damage that shows in it freezes as ever.
  */
 export const witnessDisagrees = internalMutation({
   args: { tree: v.string(), size: v.number(), detail: v.string() },
   returns: v.null(),
   handler: async (ctx, { tree, size, detail }) => {
-    if (isId("org", tree)) {
-      await freezeForDamage(ctx, tree, { seq: size, kind: `witness ${detail}` }, FOUND);
-    } else {
-      await recordLogIncident(ctx, { kind: "witness disagrees", detail: `size ${size}: ${detail}` });
-    }
+    const incident = { tree, kind: "witness disagrees", detail: `size ${size}: ${detail}` };
+    const isNew = await recordTreeIncident(ctx, incident);
+    if (!isNew || !isId("org", tree)) return null;
+    await alertOfEvidence(ctx, tree, { code: "WITNESS_DISAGREES", detail: incident.detail }, FOUND);
+    await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId: tree, inRound: false });
     return null;
   },
 });

@@ -8,7 +8,7 @@ import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
 import { freezeForDamage, isRemoved } from "../access/damage.ts";
 import { tenantReader, tenantWriter } from "../access/tenantDb.ts";
-import { checkLogPage, checkPage, organizationAfter, recordLogIncident } from "./ledgerCheck.ts";
+import { checkLogPage, checkPage, logDamage, organizationAfter, recordTreeIncident } from "./ledgerCheck.ts";
 
 const BY = "workers/integrity";
 
@@ -45,7 +45,7 @@ export const logStep = internalMutation({
     if (checked.outcome !== "damaged") return checked.outcome;
     const { orgId, damage } = checked;
     if (orgId !== null) await freezeForDamage(ctx, orgId, damage, { actor: "system/integrity", by: BY });
-    else await recordLogIncident(ctx, { kind: "damaged", detail: `size ${damage.seq}: ${damage.kind}` });
+    else await recordTreeIncident(ctx, logDamage(damage));
     return checked.outcome;
   },
 });

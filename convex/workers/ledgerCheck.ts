@@ -80,13 +80,26 @@ export async function extendLogOfLogs(
   return await ctx.runMutation(components.events.logOfLogs.extend, {});
 }
 
-/** Keeps that the log of logs does not agree with what was signed or witnessed, and tells the platform's log. */
-export async function recordLogIncident(
+/**
+ * Keeps that a tree (an organisation's, or `log`) does not agree with what was signed or witnessed, and tells the
+ * platform's log; answers whether that is new.
+ */
+export async function recordTreeIncident(
   ctx: Pick<MutationCtx, "runMutation">,
-  incident: { kind: string; detail: string },
-): Promise<void> {
-  console.error(`INV-13 the log of logs: ${incident.kind}, ${incident.detail}`);
-  await ctx.runMutation(components.events.incidents.record, { tree: "log", ...incident });
+  incident: { tree: string; kind: string; detail: string },
+): Promise<boolean> {
+  const { tree, kind, detail } = incident;
+  console.error(`INV-13 ${tree === "log" ? "the log of logs" : tree}: ${kind}, ${detail}`);
+  return await ctx.runMutation(components.events.incidents.record, { tree, kind, detail });
+}
+
+/** Damage of the log of logs, as an incident. */
+export function logDamage({ seq, kind }: { seq: number; kind: string }): {
+  tree: string;
+  kind: string;
+  detail: string;
+} {
+  return { tree: "log", kind: "damaged", detail: `size ${seq}: ${kind}` };
 }
 
 /** Keeps the witnesses' signature lines of a checkpoint that verify; answers how many are new. */

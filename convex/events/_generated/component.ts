@@ -342,7 +342,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "mutation",
         "internal",
         { tree: string; kind: string; detail: string },
-        null,
+        boolean,
         Name
       >;
     };
