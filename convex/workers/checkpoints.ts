@@ -7,7 +7,7 @@ import { v } from "convex/values";
 import { isId } from "../../ledger/ids.ts";
 import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
-import { alertOfEvidence, freezeForDamage } from "../access/damage.ts";
+import { alertOfEvidence, alertOfMissingKey, freezeForDamage } from "../access/damage.ts";
 import { environment } from "../access/environment.ts";
 import { integrityFreezeOf } from "../access/lifecycle.ts";
 import {
@@ -15,6 +15,7 @@ import {
   dueForCheckpoint,
   extendLogOfLogs,
   keepLines,
+  keyMissingOf,
   logDamage,
   makeCheckpoint,
   recordTreeIncident,
@@ -63,7 +64,7 @@ export const sign = internalMutation({
     if ((await integrityFreezeOf(ctx, orgId)) !== null) return "frozen";
     const made = await makeCheckpoint(ctx, orgId);
     if (made.outcome === "damaged") await freezeForDamage(ctx, orgId, made.damage, FOUND);
-    if (made.outcome === "keyMissing") complain(made.keyId);
+    if (made.outcome === "keyMissing") await alertOfMissingKey(ctx, orgId, made.keyId);
     if (made.outcome === "behind") await followChain(ctx, orgId);
     return made.outcome;
   },
@@ -76,29 +77,26 @@ async function followChain(ctx: MutationCtx, orgId: string): Promise<void> {
   else await ctx.scheduler.runAfter(0, internal.workers.checkpoints.sign, { orgId });
 }
 
-function complain(keyId: string): void {
-  console.error(
-    `no checkpoint is signed: the key ${keyId}, which signed the one before, is missing in DAYBOOK_CHECKPOINT_KEYS`,
-  );
-}
-
 /**
  * Takes queued checkpoints into the log of logs and signs it; comes back while there are more, then offers the log's
- * newest checkpoint to the witnesses, and that of the organisation `offer` besides.
+ * newest checkpoint to the witnesses, and that of the organisation `offer` besides. `after` is where it comes back to
+ * in the queue.
  */
 export const log = internalMutation({
-  args: { offer: v.optional(v.string()) },
+  args: { offer: v.optional(v.string()), after: v.optional(v.number()) },
   returns: v.union(v.literal("extended"), v.literal("keyMissing"), v.literal("damaged")),
-  handler: async (ctx, { offer }) => {
-    const extended = await extendLogOfLogs(ctx);
-    if (extended.outcome === "keyMissing") complain(extended.keyId);
+  handler: async (ctx, { offer, after }) => {
+    const extended = await extendLogOfLogs(ctx, after === undefined ? {} : { after });
+    if (extended.outcome === "keyMissing") await recordTreeIncident(ctx, keyMissingOf("the log"));
     if (extended.outcome === "damaged") {
       await recordTreeIncident(ctx, logDamage(extended.damage));
     }
     if (extended.outcome !== "extended") return extended.outcome;
     for (const { orgId, damage } of extended.damaged) await freezeForDamage(ctx, orgId, damage, FOUND);
-    if (extended.left) {
-      await ctx.scheduler.runAfter(0, internal.workers.checkpoints.log, offer === undefined ? {} : { offer });
+    if (extended.waiting > 0) await recordTreeIncident(ctx, keyMissingOf("queued checkpoints"));
+    if (extended.next !== null) {
+      const args = { after: extended.next, ...(offer === undefined ? {} : { offer }) };
+      await ctx.scheduler.runAfter(0, internal.workers.checkpoints.log, args);
     } else if (environment().DAYBOOK_WITNESSES.length > 0 && extended.size > 0) {
       const trees = offer === undefined ? [] : [offer];
       await ctx.scheduler.runAfter(0, internal.effects.witnesses.offer, { trees });

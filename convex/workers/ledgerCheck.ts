@@ -76,8 +76,9 @@ export async function catchUpTree(
 /** Takes queued checkpoints into the log of logs and signs it. */
 export async function extendLogOfLogs(
   ctx: Pick<MutationCtx, "runMutation">,
+  args: FunctionArgs<typeof components.events.logOfLogs.extend>,
 ): Promise<FunctionReturnType<typeof components.events.logOfLogs.extend>> {
-  return await ctx.runMutation(components.events.logOfLogs.extend, {});
+  return await ctx.runMutation(components.events.logOfLogs.extend, args);
 }
 
 /**
@@ -86,20 +87,43 @@ export async function extendLogOfLogs(
  */
 export async function recordTreeIncident(
   ctx: Pick<MutationCtx, "runMutation">,
-  incident: { tree: string; kind: string; detail: string },
+  incident: TreeIncident,
 ): Promise<boolean> {
   const { tree, kind, detail } = incident;
   console.error(`INV-13 ${tree === "log" ? "the log of logs" : tree}: ${kind}, ${detail}`);
   return await ctx.runMutation(components.events.incidents.record, { tree, kind, detail });
 }
 
+/** What was found of a tree: an organisation's, or `log`. */
+type TreeIncident = { tree: string; kind: string; detail: string };
+
 /** Damage of the log of logs, as an incident. */
-export function logDamage({ seq, kind }: { seq: number; kind: string }): {
-  tree: string;
-  kind: string;
-  detail: string;
-} {
+export function logDamage({ seq, kind }: { seq: number; kind: string }): TreeIncident {
   return { tree: "log", kind: "damaged", detail: `size ${seq}: ${kind}` };
+}
+
+/** That a key of these checkpoints is configured no longer, as an incident of the log of logs. */
+export function keyMissingOf(checkpoints: string): TreeIncident {
+  return {
+    tree: "log",
+    kind: "key missing",
+    detail: `a key of ${checkpoints} is not in DAYBOOK_CHECKPOINT_KEYS`,
+  };
+}
+
+/** That a round of the integrity check (milliseconds UTC) never came to its end, as an incident. */
+export function checkUnfinished(begunAt: number): TreeIncident {
+  return { tree: "log", kind: "check unfinished", detail: `begun at ${new Date(begunAt).toISOString()}` };
+}
+
+/** Begins a round of the integrity check; answers when the one before began, if it has no end to this day. */
+export async function beginRound(ctx: Pick<MutationCtx, "runMutation">): Promise<number | null> {
+  return await ctx.runMutation(components.events.rounds.begin, {});
+}
+
+/** Ends the round. */
+export async function endRound(ctx: Pick<MutationCtx, "runMutation">): Promise<void> {
+  await ctx.runMutation(components.events.rounds.end, {});
 }
 
 /** Keeps the witnesses' signature lines of a checkpoint that verify; answers how many are new. */

@@ -265,6 +265,27 @@ const DAMAGES: readonly Damage[] = [
       await db.patch(row._id, { note: String(row["note"]).replace("\n20\n", "\n19\n") });
     },
   ],
+  [
+    "a checkpoint whose key's id was edited",
+    "checkpoints",
+    /edited checkpoint/,
+    (db, rows) => db.patch(first(rows, ({ size }) => size === 20)._id, { keyId: "00000000" }),
+  ],
+  [
+    "a checkpoint whose key's name was edited",
+    "checkpoints",
+    /edited checkpoint/,
+    (db, rows) => db.patch(first(rows, ({ size }) => size === 20)._id, { keyName: "daybook.test/org/x" }),
+  ],
+  [
+    "a doubled checkpoint",
+    "checkpoints",
+    /doubled/,
+    async (db, rows) => {
+      const { _id, _creationTime, ...columns } = first(rows, ({ size }) => size === 20);
+      await db.insert("checkpoints", columns);
+    },
+  ],
 ];
 
 test.each(DAMAGES)(

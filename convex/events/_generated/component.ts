@@ -82,22 +82,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           knownHead: null | { seq: number; hash: string };
         },
         | {
-            outcome: "sound";
+            outcome: "sound" | "done";
             at: {
               seq: number;
               hash: string;
               recordedAt: number;
               frontier: Array<string>;
             };
-          }
-        | {
-            outcome: "done";
-            at: {
-              seq: number;
-              hash: string;
-              recordedAt: number;
-              frontier: Array<string>;
-            };
+            missingKey: null | string;
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } },
         Name
@@ -350,16 +342,17 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       extend: FunctionReference<
         "mutation",
         "internal",
-        {},
+        { after?: number },
         | {
             outcome: "extended";
             added: number;
             size: number;
-            left: boolean;
+            next: null | number;
             damaged: Array<{
               orgId: string;
               damage: { seq: number; kind: string };
             }>;
+            waiting: number;
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } }
         | { outcome: "keyMissing"; keyId: string },
@@ -540,6 +533,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    rounds: {
+      begin: FunctionReference<"mutation", "internal", {}, null | number, Name>;
+      end: FunctionReference<"mutation", "internal", {}, null, Name>;
+    };
     tree: {
       catchUp: FunctionReference<
         "mutation",
@@ -558,11 +555,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         | {
             outcome: "sound" | "done";
             at: { seq: number; frontier: Array<string> };
+            missingKey: null | string;
+            damaged: Array<{
+              orgId: string;
+              damage: { seq: number; kind: string };
+            }>;
           }
         | {
             outcome: "damaged";
-            orgId: null | string;
             damage: { seq: number; kind: string };
+            damaged: Array<{
+              orgId: string;
+              damage: { seq: number; kind: string };
+            }>;
           },
         Name
       >;
