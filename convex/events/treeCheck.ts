@@ -67,7 +67,10 @@ async function signedSizes(ctx: QueryCtx, tree: string, from: number, to: number
   return new Set(rows.map(({ size }) => size));
 }
 
-/** Grows the frontier by a page's leaves and checks what is stored of it, up to `storedTo` leaves. Throws. */
+/**
+ * Grows the frontier by a page's leaves and checks what was signed of it, and what is stored of it up to `storedTo`
+ * leaves. Throws IntegrityError.
+ */
 async function growChecked(
   ctx: QueryCtx,
   tree: string,
@@ -81,11 +84,11 @@ async function growChecked(
   for (const leaf of leaves) {
     const appended = appendLeaf(frontier, leaf, sha256Noble);
     frontier = appended.frontier;
+    if (signed.has(frontier.size)) missingKey = (await checkSigned(ctx, tree, frontier)) ?? missingKey;
     if (frontier.size > storedTo) continue;
     for (const { level, index, offset, hash } of tileGains(appended.completed)) {
       await checkNode(ctx, tree, { level, index: index * TILE_WIDTH + offset, hash }, frontier.size);
     }
-    if (signed.has(frontier.size)) missingKey = (await checkSigned(ctx, tree, frontier)) ?? missingKey;
   }
   return { frontier, missingKey };
 }

@@ -61,13 +61,16 @@ function columnsOf({ _id, _creationTime, ...columns }: Row): Record<string, unkn
   return columns;
 }
 
-/** Signs an organisation's checkpoint anew, with a key that nobody has; of another root where one is given. */
-function strange(row: Row, otherRoot?: Uint8Array): Record<string, unknown> {
+const NOBODYS = 7;
+const OTHER_ROOT = new Uint8Array(32).fill(1);
+
+/** Signs an organisation's checkpoint anew, with the key of a byte; of another root where one is given. */
+function signedAnew(row: Row, byte: number, otherRoot?: Uint8Array): Record<string, unknown> {
   const orgId = parseId("org", String(row["tree"]));
   if (orgId === undefined) throw new Error("not an organisation's checkpoint");
   const root = otherRoot ?? hashFromHex(String(row["root"])) ?? new Uint8Array();
   const name = `${TEST_DEPLOYMENT}/org/${orgId}`;
-  const key = signerKey(name, "note", new Uint8Array(32).fill(7), sha256Noble);
+  const key = signerKey(name, "note", new Uint8Array(32).fill(byte), sha256Noble);
   const origin = { kind: "organisation", deployment: TEST_DEPLOYMENT, orgId } as const;
   const note = signCheckpoint({ origin, size: Number(row["size"]), root }, [key], signNoble);
   return { root: toHex(root), note, keyName: key.name, keyId: key.keyId };
@@ -117,8 +120,8 @@ test("a checkpoint that names a key which nobody has is held against the chain a
   for (const { owner } of [sound, forged]) await checkpoint(owner.client);
   await tamper(backend, "checkpoints", async (db, rows) => {
     const of = (orgId: string): Row => first(rows, ({ tree }) => tree === orgId);
-    await db.patch(of(sound.orgId)._id, strange(of(sound.orgId)));
-    await db.patch(of(forged.orgId)._id, strange(of(forged.orgId), new Uint8Array(32).fill(1)));
+    await db.patch(of(sound.orgId)._id, signedAnew(of(sound.orgId), NOBODYS));
+    await db.patch(of(forged.orgId)._id, signedAnew(of(forged.orgId), NOBODYS, OTHER_ROOT));
   });
   const check = (orgId: string): Promise<string> =>
     backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
@@ -127,6 +130,26 @@ test("a checkpoint that names a key which nobody has is held against the chain a
   expect(await check(forged.orgId)).toBe("damaged");
   expect(await statusOf(backend, forged.orgId)).toMatchObject({
     status: "frozen",
+    damage: { seq: 3, kind: "the chain is not the one that was signed" },
+  });
+});
+
+test("what was signed of a ledger is checked although its tree is behind", async () => {
+  const backend = openTestBackend();
+  const { orgId, owner } = await work(backend, 0);
+  await checkpoint(owner.client);
+  await tamper(backend, "heads", (db, rows) =>
+    db.patch(first(rows, () => true)._id, { treeSize: undefined, frontier: undefined }),
+  );
+  const check = (): Promise<string> =>
+    backend.operator.mutation(internal.workers.integrity.step, { orgId, inRound: false });
+  expect(await check()).toBe("done");
+  await tamper(backend, "checkpoints", async (db, rows) => {
+    const row = first(rows, ({ tree }) => tree === orgId);
+    await db.patch(row._id, signedAnew(row, 1, OTHER_ROOT));
+  });
+  expect(await check()).toBe("damaged");
+  expect(await statusOf(backend, orgId)).toMatchObject({
     damage: { seq: 3, kind: "the chain is not the one that was signed" },
   });
 });
