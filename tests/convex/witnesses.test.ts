@@ -9,7 +9,8 @@ import { sha256Noble } from "../../ledger/hash.ts";
 import { formatVerifierKey, signerKey, verifierKey } from "../../ledger/noteKeys.ts";
 import { formatOrigin } from "../../ledger/origin.ts";
 import { decideAddCheckpoint, formatCosignatures, formatKnownSize } from "../../ledger/witnessProtocol.ts";
-import { pinned, statusOf, tamper, work } from "../support/evidenceScene.ts";
+import type { Client } from "../support/backend.ts";
+import { log, pinned, statusOf, tamper, work } from "../support/evidenceScene.ts";
 import { defineService, eventually, FIRST_PAGE, foundOrganization } from "../support/scene.ts";
 import { openTestBackend, type TestBackend } from "../support/testBackend.ts";
 
@@ -143,4 +144,49 @@ test("P11 a ledger that a witness disagrees with is looked at, and frozen for th
     return damage?.kind === "damaged tile";
   });
   expect(await statusOf(backend, orgId)).toMatchObject({ status: "frozen", frozenBy: "integrity" });
+});
+
+test("R74 while witnesses do not answer, a ledger stays proven at the checkpoint that they cosigned", async () => {
+  const { backend, near, far } = open();
+  const down = { status: 500, body: "" };
+  /** Another organisation's checkpoint in the log of logs, once it was offered. */
+  const grow = async (): Promise<Client> => {
+    const asked = far.bodies.length;
+    const { orgId, owner } = await foundOrganization(backend);
+    await sign(backend, orgId);
+    await log(backend);
+    await eventually(() => Promise.resolve(far.bodies.length > asked));
+    // What the witnesses answered is kept.
+    await eventually(async () => {
+      const outcomes = await backend.t.action(internal.effects.witnesses.offer, { trees: [] });
+      return outcomes.every(({ outcome }) => outcome === "known" || outcome === "unreachable");
+    });
+    return owner.client;
+  };
+  /** The size of the log that proves a ledger, and how many witnesses cosigned it. */
+  const anchorOf = async (client: Client): Promise<(number | undefined)[]> => {
+    const { anchor } = await client.query(api.projections.ledger.checkpoint, {});
+    return [anchor?.checkpoint.size, anchor?.checkpoint.witnesses.length];
+  };
+  const early = await grow();
+  expect(await anchorOf(early)).toEqual([1, 2]);
+  near.lie = down;
+  far.lie = down;
+  const late = await grow();
+  expect([await anchorOf(early), await anchorOf(late)]).toEqual([
+    [1, 2],
+    [2, 0],
+  ]);
+  near.lie = undefined;
+  await grow();
+  expect([await anchorOf(early), await anchorOf(late)]).toEqual([
+    [1, 2],
+    [3, 1],
+  ]);
+  far.lie = undefined;
+  await grow();
+  expect([await anchorOf(early), await anchorOf(late)]).toEqual([
+    [4, 2],
+    [4, 2],
+  ]);
 });
