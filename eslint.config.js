@@ -34,6 +34,7 @@ const WRAPPERS = [
   "convex/events/read.ts",
   "convex/events/check.ts",
   "convex/events/receipts.ts",
+  "convex/events/rounds.ts",
   "convex/events/deliveries.ts",
   "convex/webhooks/stripe.ts",
   "convex/operator/deliveries.ts",

@@ -1,7 +1,8 @@
 /**
  * Offers checkpoints to witnesses (c2sp.org/tlog-witness) and hands their cosignatures to the ledger component, which
  * verifies them again before it keeps them. It writes nothing itself. A witness that is down or answers nonsense is
- * asked again after the next round; one that says that the tree it saw is no beginning of ours is evidence, and kept.
+ * asked again after the next round; one that says that the tree it saw is no beginning of ours is kept as an incident.
+ * Offers of one tree may overtake each other: what a newer one brought about is no disagreement.
  */
 import { v } from "convex/values";
 import { hashFromHex } from "../../ledger/bytes.ts";
@@ -59,13 +60,19 @@ async function disagree(ctx: ActionCtx, offer: Offer, detail: string): Promise<O
   return "disagrees";
 }
 
+/** Whether we have signed so many leaves by now: a newer offer then brought the witness there, or settles it. */
+async function hasSigned(ctx: ActionCtx, tree: string, size: number): Promise<boolean> {
+  const newest = await ctx.runQuery(components.events.proofs.checkpoint, { tree });
+  return newest !== null && newest.size >= size;
+}
+
 /** One checkpoint to one witness, from the size that it cosigned last as far as is known here. */
 async function offerTo(ctx: ActionCtx, offer: Offer): Promise<Outcome> {
   const { tree, witness, checkpoint } = offer;
   const { name, keyId } = witness.key;
   const known = await ctx.runQuery(components.events.cosignatures.lastSize, { tree, witness: name, keyId });
-  if (known === checkpoint.size) return "known";
-  let oldSize = known > checkpoint.size ? 0 : known;
+  if (known >= checkpoint.size) return "known";
+  let oldSize = known;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const answer = await ask(ctx, offer, oldSize);
     switch (answer.kind) {
@@ -76,8 +83,10 @@ async function offerTo(ctx: ActionCtx, offer: Offer): Promise<Outcome> {
         return "cosigned";
       }
       case "knows another size":
-        if (answer.size > checkpoint.size)
+        if (answer.size > checkpoint.size) {
+          if (await hasSigned(ctx, tree, answer.size)) return "known";
           return await disagree(ctx, offer, `it knows ${answer.size} leaves, we have ${checkpoint.size}`);
+        }
         if (answer.size === oldSize) return await disagree(ctx, offer, `it knows another tree of ${oldSize}`);
         oldSize = answer.size;
         break;

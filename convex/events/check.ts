@@ -105,8 +105,12 @@ export const page = query({
     knownHead: v.union(v.null(), v.object({ seq: v.number(), hash: v.string() })),
   },
   returns: v.union(
-    v.object({ outcome: v.literal("sound"), at: positionValidator }),
-    v.object({ outcome: v.literal("done"), at: positionValidator }),
+    v.object({
+      outcome: v.union(v.literal("sound"), v.literal("done")),
+      at: positionValidator,
+      /** A key that signed one of the page's checkpoints and is configured no longer: nothing verified that signature. */
+      missingKey: v.union(v.null(), v.string()),
+    }),
     v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
   ),
   handler: async (ctx, { orgId, from, knownHead }) => {
@@ -125,13 +129,15 @@ export const page = query({
       rows.map(({ hash }) => hash),
     );
     if ("kind" in tree) return { outcome: "damaged" as const, damage: tree };
-    const at: Position = { ...last, frontier: tree.frontier };
-    if (rows.length === PAGE) return { outcome: "sound" as const, at };
+    const { frontier, missingKey } = tree;
+    const at: Position = { ...last, frontier };
+    if (rows.length === PAGE) return { outcome: "sound" as const, at, missingKey };
     const damage =
       knownHead !== null && knownHead.seq > at.seq
         ? { seq: at.seq + 1, kind: "truncated" }
         : ((await checkHead(ctx, orgId, at)) ?? (await checkTreeEnd(ctx, orgId, at)));
-    return damage === null ? { outcome: "done" as const, at } : { outcome: "damaged" as const, damage };
+    if (damage !== null) return { outcome: "damaged" as const, damage };
+    return { outcome: "done" as const, at, missingKey };
   },
 });
 

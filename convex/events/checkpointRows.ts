@@ -1,11 +1,11 @@
 /** A row of `checkpoints`: how it is made, and the check that its columns agree with the note that was signed. */
-import { openCheckpoint, signCheckpoint, type Checkpoint } from "../../ledger/checkpoint.ts";
-import { ALGORITHMS_NOBLE } from "../../ledger/algorithms.ts";
+import { parseCheckpoint, signCheckpoint, type Checkpoint } from "../../ledger/checkpoint.ts";
 import { signerOf, verifierKeysOf, type DeploymentKeys } from "../../ledger/deploymentKeys.ts";
-import { signNoble } from "../../ledger/ed25519.ts";
+import { signNoble, verifyNoble } from "../../ledger/ed25519.ts";
 import { sha256Noble, toHex } from "../../ledger/hash.ts";
 import { parseId } from "../../ledger/ids.ts";
 import { formatOrigin, keysOfOrigin, type Origin } from "../../ledger/origin.ts";
+import { parseNote, verifyNote } from "../../ledger/signedNote.ts";
 import type { Doc } from "./_generated/dataModel.js";
 import type { QueryCtx } from "./_generated/server.js";
 import { LOG_OF_LOGS, treeDamage } from "./trees.ts";
@@ -52,16 +52,18 @@ export async function newestCheckpoint(ctx: Reader, tree: string): Promise<Doc<"
     .first();
 }
 
-/** The checkpoint of a tree at a size, or null. Throws for two of them, which no pen makes. */
+/** The checkpoint of a tree at a size, or null. Throws IntegrityError for two of them, which no pen makes. */
 export async function checkpointAt(
   ctx: Reader,
   tree: string,
   size: number,
 ): Promise<Doc<"checkpoints"> | null> {
-  return await ctx.db
+  const [row, ...more] = await ctx.db
     .query("checkpoints")
     .withIndex("by_tree_and_size", (q) => q.eq("tree", tree).eq("size", size))
-    .unique();
+    .take(2);
+  if (more.length > 0) throw treeDamage(tree, size, "a checkpoint is doubled");
+  return row ?? null;
 }
 
 /** A checkpoint was signed with a key that the deployment has no longer: the operator's to put right, no damage. */
@@ -76,26 +78,54 @@ export class KeyMissing extends Error {
 }
 
 /**
- * What a row says, held against its note: origin, size, root, and the signature of one of the deployment's keys.
- * Throws IntegrityError for a row that was edited, and KeyMissing where the key that it names is configured no longer:
- * a rotation that forgets the old key must not look like damage of every organisation.
+ * A checkpoint as its note has it. `missingKey`: the id of the key that signed, where it is configured no longer, so
+ * that nothing verified signature and origin.
  */
+type HeldCheckpoint = Checkpoint & { missingKey: string | null };
+
+/**
+ * What a row says, held against its note: size, root and key, and where the deployment has that key its signature and
+ * the origin. Throws IntegrityError for a row that was edited. A key that row and note agree on and that is configured
+ * no longer is answered: a rotation that forgets the old key must not look like damage of every organisation.
+ */
+export function heldCheckpoint(
+  row: Doc<"checkpoints">,
+  origin: Origin,
+  keys: DeploymentKeys,
+): HeldCheckpoint {
+  const edited = (reason: string): Error => treeDamage(row.tree, row.size, `edited checkpoint: ${reason}`);
+  const note = parseNote(row.note);
+  if (!note.ok) throw edited(note.reason);
+  const checkpoint = parseCheckpoint(note.value.text);
+  if (!checkpoint.ok) throw edited(checkpoint.reason);
+  const { size, root } = checkpoint.value;
+  const [signature, ...more] = note.value.signatures;
+  const agrees =
+    size === row.size &&
+    toHex(root) === row.root &&
+    signature?.name === row.keyName &&
+    signature.keyId === row.keyId &&
+    more.length === 0;
+  if (!agrees) throw edited("a column disagrees with the note");
+  const ours = keysOfOrigin(formatOrigin(origin), verifierKeysOf(keys, sha256Noble), sha256Noble);
+  if (ours.every(({ keyId }) => keyId !== row.keyId)) {
+    return { ...checkpoint.value, missingKey: row.keyId };
+  }
+  const signers = verifyNote(note.value, ours, verifyNoble);
+  if (!signers.ok) throw edited(signers.reason);
+  if (formatOrigin(checkpoint.value.origin) !== formatOrigin(origin)) {
+    throw edited("the note is of another tree");
+  }
+  return { ...checkpoint.value, missingKey: null };
+}
+
+/** As `heldCheckpoint`, with a signature of the deployment's. Throws KeyMissing where the key is configured no longer. */
 export function openedCheckpoint(
   row: Doc<"checkpoints">,
   origin: Origin,
   keys: DeploymentKeys,
 ): { size: number; root: Uint8Array } {
-  const verifiers = verifierKeysOf(keys, sha256Noble);
-  const named = keysOfOrigin(formatOrigin(origin), verifiers, sha256Noble);
-  if (named.every(({ keyId }) => keyId !== row.keyId)) throw new KeyMissing(row);
-  const pinned = { logs: verifiers, witnesses: [] };
-  const opened = openCheckpoint(row.note, pinned, ALGORITHMS_NOBLE);
-  if (!opened.ok) throw treeDamage(row.tree, row.size, `edited checkpoint: ${opened.reason}`);
-  const { checkpoint } = opened.value;
-  const agrees =
-    formatOrigin(checkpoint.origin) === formatOrigin(origin) &&
-    checkpoint.size === row.size &&
-    toHex(checkpoint.root) === row.root;
-  if (!agrees) throw treeDamage(row.tree, row.size, "edited checkpoint: a column disagrees with the note");
-  return { size: checkpoint.size, root: checkpoint.root };
+  const { size, root, missingKey } = heldCheckpoint(row, origin, keys);
+  if (missingKey !== null) throw new KeyMissing(row);
+  return { size, root };
 }

@@ -4,10 +4,10 @@ import { mutation, query } from "./_generated/server.js";
 
 const LIMIT = 200;
 
-/** Keeps an incident of a tree, once for each kind and detail. */
+/** Keeps an incident of a tree, once for each kind and detail; answers whether it is new. */
 export const record = mutation({
   args: { tree: v.string(), kind: v.string(), detail: v.string() },
-  returns: v.null(),
+  returns: v.boolean(),
   handler: async (ctx, { tree, kind, detail }) => {
     const known = await ctx.db
       .query("treeIncidents")
@@ -16,7 +16,7 @@ export const record = mutation({
       )
       .first();
     if (known === null) await ctx.db.insert("treeIncidents", { tree, kind, detail, at: Date.now() });
-    return null;
+    return known === null;
   },
 });
 

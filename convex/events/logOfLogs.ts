@@ -33,14 +33,16 @@ const extendedValidator = v.union(
     added: v.number(),
     /** Of the deployment's newest checkpoint; 0 without one. */
     size: v.number(),
-    /** Whether the queue has more. */
-    left: v.boolean(),
+    /** Where to go on in the queue; null at its end. */
+    next: v.union(v.null(), v.number()),
     /** Organisations whose checkpoint does not agree with itself: it is taken from the queue and no leaf. */
     damaged: damagedOrganizations,
+    /** How many stay in the queue because the key that signed them is configured no longer. */
+    waiting: v.number(),
   }),
   /** The log itself does not begin with what was signed of it. */
   v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
-  /** The key that signed a checkpoint is configured no longer. */
+  /** The key that signed the log's newest checkpoint is configured no longer. */
   v.object({ outcome: v.literal("keyMissing"), keyId: v.string() }),
 );
 type Extended = Infer<typeof extendedValidator>;
@@ -71,22 +73,26 @@ type Queued = Doc<"unloggedCheckpoints">;
 type Leaf = { queued: Queued; hash: Uint8Array };
 type Damaged = Infer<typeof damagedOrganizations>;
 
-/** The leaves of queued checkpoints, and those that are damaged. */
+/** The leaves of queued checkpoints, those that are damaged, and both together: what leaves the queue. */
 async function leavesOf(
   ctx: MutationCtx,
   taken: readonly Queued[],
-): Promise<{ leaves: Leaf[]; damaged: Damaged }> {
+): Promise<{ leaves: Leaf[]; damaged: Damaged; done: Queued[] }> {
   const leaves: Leaf[] = [];
   const damaged: Damaged = [];
+  const done: Queued[] = [];
   for (const queued of taken) {
     try {
       leaves.push({ queued, hash: await leafOf(ctx, queued) });
+      done.push(queued);
     } catch (error) {
+      if (error instanceof KeyMissing) continue;
       if (!(error instanceof IntegrityError)) throw error;
       damaged.push({ orgId: queued.orgId, damage: error.damage });
+      done.push(queued);
     }
   }
-  return { leaves, damaged };
+  return { leaves, damaged, done };
 }
 
 /** Writes the leaves, the nodes that they complete and the log's new head, and signs it. */
@@ -114,23 +120,27 @@ async function write(
 }
 
 /**
- * Adds up to 50 queued checkpoints as leaves and signs the log's new head. The log is first proven to begin with the
- * one that was signed last; growing it by appends then keeps it so. Signs nothing and writes nothing where it does not.
+ * Adds up to 50 queued checkpoints as leaves and signs the log's new head, from the beginning of the queue or from where
+ * the call before ended. The log is first proven to begin with the one that was signed last; growing it by appends then
+ * keeps it so. Signs nothing and writes nothing where it does not.
  */
 export const extend = mutation({
-  args: {},
+  args: { after: v.optional(v.number()) },
   returns: extendedValidator,
-  handler: async (ctx): Promise<Extended> => {
-    const queued = await ctx.db.query("unloggedCheckpoints").take(STEP + 1);
-    const taken = queued.slice(0, STEP);
-    const left = queued.length > STEP;
+  handler: async (ctx, { after }): Promise<Extended> => {
+    const taken = await ctx.db
+      .query("unloggedCheckpoints")
+      .withIndex("by_creation_time", (q) => q.gt("_creationTime", after ?? 0))
+      .take(STEP);
+    const next = taken.length < STEP ? null : (taken.at(-1)?._creationTime ?? null);
     try {
       const log = await logTree(ctx);
-      const { leaves, damaged } = await leavesOf(ctx, taken);
+      const { leaves, damaged, done } = await leavesOf(ctx, taken);
       await proveBefore(ctx, log.frontier);
-      for (const { _id } of taken) await ctx.db.delete("unloggedCheckpoints", _id);
+      for (const { _id } of done) await ctx.db.delete("unloggedCheckpoints", _id);
       const size = leaves.length === 0 ? log.frontier.size : await write(ctx, log, leaves);
-      return { outcome: "extended", added: leaves.length, size, left, damaged };
+      const waiting = taken.length - done.length;
+      return { outcome: "extended", added: leaves.length, size, next, damaged, waiting };
     } catch (error) {
       // Everything that throws so does it before the first write.
       if (error instanceof IntegrityError) return { outcome: "damaged", damage: error.damage };

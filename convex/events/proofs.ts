@@ -18,6 +18,8 @@ import { LOG_OF_LOGS, proveConsistency, proveInclusion, rootAt, treeDamage } fro
 
 /** Most witnesses whose lines a published checkpoint carries; the specification asks readers for 16 lines. */
 const COSIGNATURES_MAX = 15;
+/** Among how many of the newest cosigned checkpoints the best one is looked for, where all witnesses cosigned. */
+const COSIGNED_MAX = 4;
 
 const checkpointValidator = v.object({
   size: v.number(),
@@ -143,7 +145,32 @@ export const inclusion = query({
   },
 });
 
-/** The proof that an organisation's checkpoint is in the newest checkpoint of the log of logs; null until it is. */
+/**
+ * The checkpoint of the log of logs that proves a leaf best: of those with more than `index` leaves the one that most
+ * witnesses cosigned among the newest that any did, and the newest where none did. So a log that grows while witnesses
+ * do not answer takes no proof away that there was.
+ */
+async function bestLogCheckpoint(ctx: QueryCtx, index: number): Promise<Doc<"checkpoints"> | null> {
+  const cosignatures = await ctx.db
+    .query("cosignatures")
+    .withIndex("by_tree_and_size_and_witness_and_keyId", (q) => q.eq("tree", LOG_OF_LOGS).gt("size", index))
+    .order("desc")
+    .take(COSIGNED_MAX * COSIGNATURES_MAX);
+  // From the newest size on; of equally many the newer one stays.
+  const witnesses = new Map<number, number>();
+  for (const { size } of cosignatures) witnesses.set(size, (witnesses.get(size) ?? 0) + 1);
+  const [best] = [...witnesses].sort(([, one], [, other]) => other - one);
+  if (best === undefined) return await newestCheckpoint(ctx, LOG_OF_LOGS);
+  const [size] = best;
+  const row = await checkpointAt(ctx, LOG_OF_LOGS, size);
+  if (row === null) throw treeDamage(LOG_OF_LOGS, size, "a checkpoint that was cosigned is missing");
+  return row;
+}
+
+/**
+ * The proof that an organisation's checkpoint is in the log of logs, at the log's newest checkpoint that witnesses
+ * cosigned where there is one; null until it is in it.
+ */
 export const anchor = query({
   args: { orgId: v.string(), size: v.number() },
   returns: v.union(v.null(), placeValidator),
@@ -152,8 +179,9 @@ export const anchor = query({
       .query("logLeaves")
       .withIndex("by_orgId_and_size", (q) => q.eq("orgId", orgId).eq("size", size))
       .unique();
-    const row = await newestCheckpoint(ctx, LOG_OF_LOGS);
-    if (leaf === null || row === null || row.size <= leaf.index) return null;
+    if (leaf === null) return null;
+    const row = await bestLogCheckpoint(ctx, leaf.index);
+    if (row === null || row.size <= leaf.index) return null;
     const hash = hashFromHex(leaf.hash);
     if (hash === undefined) throw treeDamage(LOG_OF_LOGS, leaf.index + 1, "a stored hash is none");
     const proof = await proveInclusion(ctx, LOG_OF_LOGS, { index: leaf.index, hash }, opened(row));

@@ -116,6 +116,13 @@ export default defineSchema({
     at: v.number(),
   }).index("by_tree_and_kind_and_detail", ["tree", "kind", "detail"]),
 
+  /** The round of the integrity check that runs, or that ran last: one row. Written and read by `rounds`. */
+  checkRounds: defineTable({
+    begunAt: v.number(),
+    /** Null until it comes to its end. */
+    endedAt: v.union(v.null(), v.number()),
+  }),
+
   /** The head of the log of logs, one row. Written by `logOfLogs`; read by it, `proofs` and `treeCheck`. No command touches it. */
   logHead: defineTable({ treeSize: v.number(), frontier: v.array(v.string()) }),
 

@@ -10,11 +10,12 @@ import { eventLeafHash } from "../../ledger/merkle.ts";
 import { TILE_WIDTH, tileGains } from "../../ledger/tiles.ts";
 import { logOfLogsLeafHash } from "../../ledger/logOfLogs.ts";
 import { v, type Infer } from "convex/values";
+import type { Doc } from "./_generated/dataModel.js";
 import { query, type QueryCtx } from "./_generated/server.js";
 import {
   checkpointAt,
+  heldCheckpoint,
   newestCheckpoint,
-  openedCheckpoint,
   organizationOrigin,
   originOf,
 } from "./checkpointRows.ts";
@@ -24,6 +25,8 @@ import { LOG_OF_LOGS, logTree, organizationTree, storedFrontier, treeDamage } fr
 
 type Damage = { seq: number; kind: string };
 type TreePosition = { seq: number; frontier: string[] };
+/** The id of a key that signed something and is configured no longer, or null: what it signed is checked but for that. */
+type MissingKey = string | null;
 
 const PAGE = 100;
 
@@ -44,14 +47,15 @@ async function checkNode(
 }
 
 /** The checkpoint of a size, where there is one, must have this root and a signature of ours. */
-async function checkSigned(ctx: QueryCtx, tree: string, frontier: Frontier): Promise<void> {
+async function checkSigned(ctx: QueryCtx, tree: string, frontier: Frontier): Promise<MissingKey> {
   const keys = deploymentKeys();
   const row = await checkpointAt(ctx, tree, frontier.size);
-  if (row === null) return;
-  const { root } = openedCheckpoint(row, originOf(keys, tree), keys);
+  if (row === null) return null;
+  const { root, missingKey } = heldCheckpoint(row, originOf(keys, tree), keys);
   if (toHex(root) !== toHex(frontierRoot(frontier, sha256Noble))) {
     throw treeDamage(tree, frontier.size, "the chain is not the one that was signed");
   }
+  return missingKey;
 }
 
 /** Sizes of a tree's checkpoints in a range, both ends included; as many as a page can have. */
@@ -63,26 +67,30 @@ async function signedSizes(ctx: QueryCtx, tree: string, from: number, to: number
   return new Set(rows.map(({ size }) => size));
 }
 
-/** Grows the frontier by a page's leaves and checks what is stored of it, up to `storedTo` leaves. Throws. */
+/**
+ * Grows the frontier by a page's leaves and checks what was signed of it, and what is stored of it up to `storedTo`
+ * leaves. Throws IntegrityError.
+ */
 async function growChecked(
   ctx: QueryCtx,
   tree: string,
   from: Frontier,
   leaves: readonly Uint8Array[],
   storedTo: number,
-): Promise<Frontier> {
+): Promise<{ frontier: Frontier; missingKey: MissingKey }> {
   const signed = await signedSizes(ctx, tree, from.size + 1, from.size + leaves.length);
   let frontier = from;
+  let missingKey: MissingKey = null;
   for (const leaf of leaves) {
     const appended = appendLeaf(frontier, leaf, sha256Noble);
     frontier = appended.frontier;
+    if (signed.has(frontier.size)) missingKey = (await checkSigned(ctx, tree, frontier)) ?? missingKey;
     if (frontier.size > storedTo) continue;
     for (const { level, index, offset, hash } of tileGains(appended.completed)) {
       await checkNode(ctx, tree, { level, index: index * TILE_WIDTH + offset, hash }, frontier.size);
     }
-    if (signed.has(frontier.size)) await checkSigned(ctx, tree, frontier);
   }
-  return frontier;
+  return { frontier, missingKey };
 }
 
 function frontierAt(tree: string, { seq, frontier }: TreePosition): Frontier {
@@ -91,7 +99,7 @@ function frontierAt(tree: string, { seq, frontier }: TreePosition): Frontier {
   return parsed.value;
 }
 
-/** A key that is missing is no damage: that throws, and what it signed is looked at again when it is there. */
+/** What a check gives, or the damage that it threw. */
 async function damageOf<T>(check: () => Promise<T>): Promise<T | Damage> {
   try {
     return await check();
@@ -107,13 +115,13 @@ export async function checkTreePage(
   orgId: string,
   at: TreePosition,
   hashes: readonly string[],
-): Promise<{ frontier: string[] } | Damage> {
+): Promise<{ frontier: string[]; missingKey: MissingKey } | Damage> {
   return await damageOf(async () => {
     const tree = await organizationTree(ctx, orgId);
     const leaves = hashes.map((hash) => eventLeafHash(hash, sha256Noble));
     const storedTo = tree?.frontier.size ?? 0;
-    const grown = await growChecked(ctx, orgId, frontierAt(orgId, at), leaves, storedTo);
-    return { frontier: storedFrontier(grown).frontier };
+    const { frontier, missingKey } = await growChecked(ctx, orgId, frontierAt(orgId, at), leaves, storedTo);
+    return { frontier: storedFrontier(frontier).frontier, missingKey };
   });
 }
 
@@ -146,31 +154,65 @@ export async function checkTreeEnd(ctx: QueryCtx, orgId: string, at: TreePositio
 
 const logPositionValidator = v.object({ seq: v.number(), frontier: v.array(v.string()) });
 const damageValidator = v.object({ seq: v.number(), kind: v.string() });
-const logPageValidator = v.object({
-  /** Organisations whose checkpoint is not what the log took in: the log itself can be sound all the same. */
-  organizations: v.array(v.object({ orgId: v.string(), damage: damageValidator })),
-  log: v.union(
-    v.object({ outcome: v.union(v.literal("sound"), v.literal("done")), at: logPositionValidator }),
-    v.object({ outcome: v.literal("damaged"), damage: damageValidator }),
-  ),
-});
+/** Organisations whose checkpoint is not what the log took in. */
+const damagedValidator = v.array(v.object({ orgId: v.string(), damage: damageValidator }));
+const logPageValidator = v.union(
+  v.object({
+    outcome: v.union(v.literal("sound"), v.literal("done")),
+    at: logPositionValidator,
+    /** Of the log's own checkpoints; that of an organisation's is told by its own check. */
+    missingKey: v.union(v.null(), v.string()),
+    damaged: damagedValidator,
+  }),
+  /** The log itself is. */
+  v.object({ outcome: v.literal("damaged"), damage: damageValidator, damaged: damagedValidator }),
+);
 type LogPage = Infer<typeof logPageValidator>;
 
 /** The organisation's checkpoint that a leaf stands for must be there, and give the leaf. */
-async function checkLeaf(
-  ctx: QueryCtx,
-  leaf: { orgId: string; size: number; hash: string },
-): Promise<Damage | null> {
-  const found = await damageOf(async () => {
+async function checkLeaf(ctx: QueryCtx, { orgId, size, hash }: Doc<"logLeaves">): Promise<Damage | null> {
+  return await damageOf(async () => {
     const keys = deploymentKeys();
-    const row = await checkpointAt(ctx, leaf.orgId, leaf.size);
-    if (row === null) throw treeDamage(leaf.orgId, leaf.size, "a checkpoint that was signed is missing");
-    const origin = organizationOrigin(keys, leaf.orgId);
-    const hash = logOfLogsLeafHash({ origin, ...openedCheckpoint(row, origin, keys) }, sha256Noble);
-    if (toHex(hash) !== leaf.hash) throw treeDamage(leaf.orgId, leaf.size, "edited checkpoint");
+    const row = await checkpointAt(ctx, orgId, size);
+    if (row === null) throw treeDamage(orgId, size, "a checkpoint that was signed is missing");
+    const held = heldCheckpoint(row, organizationOrigin(keys, orgId), keys);
+    if (toHex(logOfLogsLeafHash(held, sha256Noble)) !== hash) {
+      throw treeDamage(orgId, size, "edited checkpoint");
+    }
     return null;
   });
-  return found;
+}
+
+/** Checks a page's leaves each by itself: one organisation's damage hides nobody else's. */
+async function checkLeaves(
+  ctx: QueryCtx,
+  rows: readonly Doc<"logLeaves">[],
+): Promise<Infer<typeof damagedValidator>> {
+  const damaged: Infer<typeof damagedValidator> = [];
+  for (const row of rows) {
+    const damage = await checkLeaf(ctx, row);
+    if (damage !== null) damaged.push({ orgId: row.orgId, damage });
+  }
+  return damaged;
+}
+
+/** Checks the log's own tree over a page of leaves. Throws IntegrityError. */
+async function checkLog(
+  ctx: QueryCtx,
+  at: TreePosition,
+  rows: readonly Doc<"logLeaves">[],
+): Promise<{ isDone: boolean; at: TreePosition; missingKey: MissingKey }> {
+  const { frontier: stored } = await logTree(ctx);
+  if (rows.some(({ index }, offset) => index !== at.seq + offset)) {
+    throw treeDamage(LOG_OF_LOGS, at.seq, "a leaf is missing or doubled");
+  }
+  const leaves = rows.map(({ hash }) => hashFromHex(hash)).filter((leaf) => leaf !== undefined);
+  const from = frontierAt(LOG_OF_LOGS, at);
+  const { frontier: grown, missingKey } = await growChecked(ctx, LOG_OF_LOGS, from, leaves, stored.size);
+  const isDone = rows.length < PAGE;
+  if (isDone && grown.size !== stored.size) throw treeDamage(LOG_OF_LOGS, grown.size, "damaged head");
+  if (isDone) await checkEnd(ctx, LOG_OF_LOGS, grown, stored);
+  return { isDone, at: { seq: grown.size, frontier: storedFrontier(grown).frontier }, missingKey };
 }
 
 /** Checks up to 100 leaves of the log of logs after a position; without one, from the beginning. */
@@ -183,24 +225,10 @@ export const logPage = query({
       .query("logLeaves")
       .withIndex("by_index", (q) => q.gte("index", at.seq))
       .take(PAGE);
-    const organizations: LogPage["organizations"] = [];
-    for (const row of rows) {
-      const damage = await checkLeaf(ctx, row);
-      if (damage !== null) organizations.push({ orgId: row.orgId, damage });
-    }
-    const checked = await damageOf(async () => {
-      const { frontier: stored } = await logTree(ctx);
-      if (rows.some(({ index }, offset) => index !== at.seq + offset)) {
-        throw treeDamage(LOG_OF_LOGS, at.seq, "a leaf is missing or doubled");
-      }
-      const leaves = rows.map(({ hash }) => hashFromHex(hash)).filter((leaf) => leaf !== undefined);
-      const grown = await growChecked(ctx, LOG_OF_LOGS, frontierAt(LOG_OF_LOGS, at), leaves, stored.size);
-      const isDone = rows.length < PAGE;
-      if (isDone && grown.size !== stored.size) throw treeDamage(LOG_OF_LOGS, grown.size, "damaged head");
-      if (isDone) await checkEnd(ctx, LOG_OF_LOGS, grown, stored);
-      return { isDone, at: { seq: grown.size, frontier: storedFrontier(grown).frontier } };
-    });
-    if ("kind" in checked) return { organizations, log: { outcome: "damaged", damage: checked } };
-    return { organizations, log: { outcome: checked.isDone ? "done" : "sound", at: checked.at } };
+    const damaged = await checkLeaves(ctx, rows);
+    const checked = await damageOf(() => checkLog(ctx, at, rows));
+    if ("kind" in checked) return { outcome: "damaged", damage: checked, damaged };
+    const { isDone, ...where } = checked;
+    return { outcome: isDone ? "done" : "sound", ...where, damaged };
   },
 });

@@ -60,8 +60,8 @@ export const events = projectionQuery({
 });
 
 /**
- * The newest checkpoint, or the one of a size, with its place in the newest checkpoint of the log of logs (null until
- * it is there). NOT_FOUND when there is none.
+ * The newest checkpoint, or the one of a size, with its place in the log of logs (null until it is there), at the log's
+ * checkpoint that most witnesses cosigned among the newest of those. NOT_FOUND when there is none.
  */
 export const checkpoint = projectionQuery({
   function: "projections/ledger:checkpoint",

@@ -7,7 +7,7 @@ import { v } from "convex/values";
 import { isId } from "../../ledger/ids.ts";
 import { internal } from "../_generated/api.js";
 import { internalMutation, type MutationCtx } from "../_generated/server.js";
-import { freezeForDamage } from "../access/damage.ts";
+import { alertOfEvidence, alertOfMissingKey, freezeForDamage } from "../access/damage.ts";
 import { environment } from "../access/environment.ts";
 import { integrityFreezeOf } from "../access/lifecycle.ts";
 import {
@@ -15,8 +15,10 @@ import {
   dueForCheckpoint,
   extendLogOfLogs,
   keepLines,
+  keyMissingOf,
+  logDamage,
   makeCheckpoint,
-  recordLogIncident,
+  recordTreeIncident,
 } from "./ledgerCheck.ts";
 
 const PAGE = 50;
@@ -62,7 +64,7 @@ export const sign = internalMutation({
     if ((await integrityFreezeOf(ctx, orgId)) !== null) return "frozen";
     const made = await makeCheckpoint(ctx, orgId);
     if (made.outcome === "damaged") await freezeForDamage(ctx, orgId, made.damage, FOUND);
-    if (made.outcome === "keyMissing") complain(made.keyId);
+    if (made.outcome === "keyMissing") await alertOfMissingKey(ctx, orgId, made.keyId);
     if (made.outcome === "behind") await followChain(ctx, orgId);
     return made.outcome;
   },
@@ -75,30 +77,26 @@ async function followChain(ctx: MutationCtx, orgId: string): Promise<void> {
   else await ctx.scheduler.runAfter(0, internal.workers.checkpoints.sign, { orgId });
 }
 
-function complain(keyId: string): void {
-  console.error(
-    `no checkpoint is signed: the key ${keyId}, which signed the one before, is missing in DAYBOOK_CHECKPOINT_KEYS`,
-  );
-}
-
 /**
  * Takes queued checkpoints into the log of logs and signs it; comes back while there are more, then offers the log's
- * newest checkpoint to the witnesses, and that of the organisation `offer` besides.
+ * newest checkpoint to the witnesses, and that of the organisation `offer` besides. `after` is where it comes back to
+ * in the queue.
  */
 export const log = internalMutation({
-  args: { offer: v.optional(v.string()) },
+  args: { offer: v.optional(v.string()), after: v.optional(v.number()) },
   returns: v.union(v.literal("extended"), v.literal("keyMissing"), v.literal("damaged")),
-  handler: async (ctx, { offer }) => {
-    const extended = await extendLogOfLogs(ctx);
-    if (extended.outcome === "keyMissing") complain(extended.keyId);
+  handler: async (ctx, { offer, after }) => {
+    const extended = await extendLogOfLogs(ctx, after === undefined ? {} : { after });
+    if (extended.outcome === "keyMissing") await recordTreeIncident(ctx, keyMissingOf("the log"));
     if (extended.outcome === "damaged") {
-      const { seq, kind } = extended.damage;
-      await recordLogIncident(ctx, { kind: "damaged", detail: `size ${seq}: ${kind}` });
+      await recordTreeIncident(ctx, logDamage(extended.damage));
     }
     if (extended.outcome !== "extended") return extended.outcome;
     for (const { orgId, damage } of extended.damaged) await freezeForDamage(ctx, orgId, damage, FOUND);
-    if (extended.left) {
-      await ctx.scheduler.runAfter(0, internal.workers.checkpoints.log, offer === undefined ? {} : { offer });
+    if (extended.waiting > 0) await recordTreeIncident(ctx, keyMissingOf("queued checkpoints"));
+    if (extended.next !== null) {
+      const args = { after: extended.next, ...(offer === undefined ? {} : { offer }) };
+      await ctx.scheduler.runAfter(0, internal.workers.checkpoints.log, args);
     } else if (environment().DAYBOOK_WITNESSES.length > 0 && extended.size > 0) {
       const trees = offer === undefined ? [] : [offer];
       await ctx.scheduler.runAfter(0, internal.effects.witnesses.offer, { trees });
@@ -116,17 +114,18 @@ export const keepCosignatures = internalMutation({
 
 /**
  * A witness does not find what it cosigned in what we offer: the database was set back, or somebody was shown another
- * tree. An organisation is frozen for it; of the log of logs the incident is kept.
+ * tree. Or the witness is wrong: its answer carries no signature, so it is kept and told, and nothing stops for it. The
+ * organisation's ledger is looked at now, and damage that shows in it freezes as ever.
  */
 export const witnessDisagrees = internalMutation({
   args: { tree: v.string(), size: v.number(), detail: v.string() },
   returns: v.null(),
   handler: async (ctx, { tree, size, detail }) => {
-    if (isId("org", tree)) {
-      await freezeForDamage(ctx, tree, { seq: size, kind: `witness ${detail}` }, FOUND);
-    } else {
-      await recordLogIncident(ctx, { kind: "witness disagrees", detail: `size ${size}: ${detail}` });
-    }
+    const incident = { tree, kind: "witness disagrees", detail: `size ${size}: ${detail}` };
+    const isNew = await recordTreeIncident(ctx, incident);
+    if (!isNew || !isId("org", tree)) return null;
+    await alertOfEvidence(ctx, tree, { code: "WITNESS_DISAGREES", detail: incident.detail }, FOUND);
+    await ctx.scheduler.runAfter(0, internal.workers.integrity.step, { orgId: tree, inRound: false });
     return null;
   },
 });

@@ -76,17 +76,54 @@ export async function catchUpTree(
 /** Takes queued checkpoints into the log of logs and signs it. */
 export async function extendLogOfLogs(
   ctx: Pick<MutationCtx, "runMutation">,
+  args: FunctionArgs<typeof components.events.logOfLogs.extend>,
 ): Promise<FunctionReturnType<typeof components.events.logOfLogs.extend>> {
-  return await ctx.runMutation(components.events.logOfLogs.extend, {});
+  return await ctx.runMutation(components.events.logOfLogs.extend, args);
 }
 
-/** Keeps that the log of logs does not agree with what was signed or witnessed, and tells the platform's log. */
-export async function recordLogIncident(
+/**
+ * Keeps that a tree (an organisation's, or `log`) does not agree with what was signed or witnessed, and tells the
+ * platform's log; answers whether that is new.
+ */
+export async function recordTreeIncident(
   ctx: Pick<MutationCtx, "runMutation">,
-  incident: { kind: string; detail: string },
-): Promise<void> {
-  console.error(`INV-13 the log of logs: ${incident.kind}, ${incident.detail}`);
-  await ctx.runMutation(components.events.incidents.record, { tree: "log", ...incident });
+  incident: TreeIncident,
+): Promise<boolean> {
+  const { tree, kind, detail } = incident;
+  console.error(`INV-13 ${tree === "log" ? "the log of logs" : tree}: ${kind}, ${detail}`);
+  return await ctx.runMutation(components.events.incidents.record, { tree, kind, detail });
+}
+
+/** What was found of a tree: an organisation's, or `log`. */
+type TreeIncident = { tree: string; kind: string; detail: string };
+
+/** Damage of the log of logs, as an incident. */
+export function logDamage({ seq, kind }: { seq: number; kind: string }): TreeIncident {
+  return { tree: "log", kind: "damaged", detail: `size ${seq}: ${kind}` };
+}
+
+/** That a key of these checkpoints is configured no longer, as an incident of the log of logs. */
+export function keyMissingOf(checkpoints: string): TreeIncident {
+  return {
+    tree: "log",
+    kind: "key missing",
+    detail: `a key of ${checkpoints} is not in DAYBOOK_CHECKPOINT_KEYS`,
+  };
+}
+
+/** That a round of the integrity check (milliseconds UTC) never came to its end, as an incident. */
+export function checkUnfinished(begunAt: number): TreeIncident {
+  return { tree: "log", kind: "check unfinished", detail: `begun at ${new Date(begunAt).toISOString()}` };
+}
+
+/** Begins a round of the integrity check; answers when the one before began, if it has no end to this day. */
+export async function beginRound(ctx: Pick<MutationCtx, "runMutation">): Promise<number | null> {
+  return await ctx.runMutation(components.events.rounds.begin, {});
+}
+
+/** Ends the round. */
+export async function endRound(ctx: Pick<MutationCtx, "runMutation">): Promise<void> {
+  await ctx.runMutation(components.events.rounds.end, {});
 }
 
 /** Keeps the witnesses' signature lines of a checkpoint that verify; answers how many are new. */

@@ -7,11 +7,19 @@ import { openCheckpoint } from "../../ledger/checkpoint.ts";
 import { sha256Noble } from "../../ledger/hash.ts";
 import { policyOfKeys } from "../../ledger/logPolicy.ts";
 import { eventLeafHash, verifyConsistency, verifyInclusion } from "../../ledger/merkle.ts";
-import { parseVerifierKey, type VerifierKey } from "../../ledger/noteKeys.ts";
 import { verifyReceipt } from "../../ledger/receipt.ts";
 import { readLedger } from "../contract/ledger.ts";
-import type { Client } from "../support/backend.ts";
-import { checkpointKey, pinnedKey } from "../support/checkpointKeys.ts";
+import { checkpointKey } from "../support/checkpointKeys.ts";
+import {
+  checkpoint,
+  first,
+  log,
+  pinned,
+  statusOf,
+  tamper,
+  work,
+  type Row,
+} from "../support/evidenceScene.ts";
 import {
   codeOf,
   committed,
@@ -22,65 +30,13 @@ import {
   key,
   refusalOf,
   requestBooking,
-  type Actor,
 } from "../support/scene.ts";
-import { inComponent, openTestBackend, type ComponentDb, type TestBackend } from "../support/testBackend.ts";
+import { inComponent, openTestBackend, type ComponentDb } from "../support/testBackend.ts";
 
 const { commands, projections } = api;
 
-function pinned(byte: number): VerifierKey {
-  const parsed = parseVerifierKey(pinnedKey(byte), sha256Noble);
-  if (!parsed.ok) throw new Error(parsed.reason);
-  return parsed.value;
-}
-
-const PINNED = { logs: [pinned(1)], witnesses: [] };
-
-/** A checkpoint of the present head; fails the test where it is refused. */
-async function checkpoint(client: Client): Promise<{ size: number; root: Uint8Array }> {
-  const made = committed(await client.mutation(commands.ledger.requestCheckpoint, {}));
-  const opened = openCheckpoint(made.result.checkpoint, PINNED, ALGORITHMS_NOBLE);
-  if (!opened.ok) throw new Error(opened.reason);
-  expect(opened.value.checkpoint.size).toBe(made.result.size);
-  return opened.value.checkpoint;
-}
-
 const bytes = (hashes: readonly string[]): Uint8Array[] =>
   hashes.map((hash) => hashFromHex(hash) ?? new Uint8Array());
-
-async function work(backend: TestBackend, bookings: number): Promise<{ orgId: string; owner: Actor }> {
-  const { orgId, owner } = await foundOrganization(backend);
-  const serviceId = await defineService(owner.client);
-  for (let hours = 1; hours <= bookings; hours += 1) await requestBooking(owner.client, serviceId, hours);
-  return { orgId, owner };
-}
-
-type Row = Record<string, unknown> & { _id: string };
-
-/** Changes rows of the ledger's tables behind everybody's back. */
-async function tamper(
-  backend: TestBackend,
-  table: string,
-  change: (db: ComponentDb, rows: Row[]) => Promise<void>,
-): Promise<void> {
-  await inComponent(backend, "events", async (db) => {
-    await change(db, (await db.query(table).collect()) as Row[]);
-  });
-}
-
-function first(rows: readonly Row[], where: (row: Row) => boolean): Row {
-  const row = rows.find(where);
-  if (row === undefined) throw new Error("no such row");
-  return row;
-}
-
-async function log(backend: TestBackend): Promise<string> {
-  return await backend.operator.mutation(internal.workers.checkpoints.log, {});
-}
-
-async function statusOf(backend: TestBackend, orgId: string): Promise<object> {
-  return await backend.operator.query(internal.operator.organizations.status, { orgId });
-}
 
 test("R70 every event is proven against every checkpoint that covers it, and every two checkpoints are consistent", async () => {
   const backend = openTestBackend();
@@ -307,6 +263,27 @@ const DAMAGES: readonly Damage[] = [
     async (db, rows) => {
       const row = first(rows, ({ size }) => size === 20);
       await db.patch(row._id, { note: String(row["note"]).replace("\n20\n", "\n19\n") });
+    },
+  ],
+  [
+    "a checkpoint whose key's id was edited",
+    "checkpoints",
+    /edited checkpoint/,
+    (db, rows) => db.patch(first(rows, ({ size }) => size === 20)._id, { keyId: "00000000" }),
+  ],
+  [
+    "a checkpoint whose key's name was edited",
+    "checkpoints",
+    /edited checkpoint/,
+    (db, rows) => db.patch(first(rows, ({ size }) => size === 20)._id, { keyName: "daybook.test/org/x" }),
+  ],
+  [
+    "a doubled checkpoint",
+    "checkpoints",
+    /doubled/,
+    async (db, rows) => {
+      const { _id, _creationTime, ...columns } = first(rows, ({ size }) => size === 20);
+      await db.insert("checkpoints", columns);
     },
   ],
 ];

@@ -335,6 +335,8 @@ describe("the ledger component", () => {
       "incidents.ts:record",
       "logOfLogs.ts:extend",
       "receipts.ts:removeOfClosed",
+      "rounds.ts:begin",
+      "rounds.ts:end",
       "tree.ts:catchUp",
     ]);
     const sources = import.meta.glob<string>("../../convex/events/*.ts", {
@@ -371,6 +373,9 @@ describe("the ledger component", () => {
       "logOfLogs.ts patch logHead",
       "places.ts insert providerObjects",
       "receipts.ts delete receipts",
+      "rounds.ts insert checkRounds",
+      "rounds.ts patch checkRounds",
+      "rounds.ts patch checkRounds",
       "tree.ts patch heads",
       "trees.ts insert treeHashes",
     ]);

@@ -36,6 +36,7 @@ import type * as proofs from "../proofs.js";
 import type * as providerFact from "../providerFact.js";
 import type * as read from "../read.js";
 import type * as receipts from "../receipts.js";
+import type * as rounds from "../rounds.js";
 import type * as row from "../row.js";
 import type * as signing from "../signing.js";
 import type * as strictJson from "../strictJson.js";
@@ -83,6 +84,7 @@ const fullApi: ApiFromModules<{
   providerFact: typeof providerFact;
   read: typeof read;
   receipts: typeof receipts;
+  rounds: typeof rounds;
   row: typeof row;
   signing: typeof signing;
   strictJson: typeof strictJson;

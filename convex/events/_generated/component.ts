@@ -82,22 +82,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           knownHead: null | { seq: number; hash: string };
         },
         | {
-            outcome: "sound";
+            outcome: "sound" | "done";
             at: {
               seq: number;
               hash: string;
               recordedAt: number;
               frontier: Array<string>;
             };
-          }
-        | {
-            outcome: "done";
-            at: {
-              seq: number;
-              hash: string;
-              recordedAt: number;
-              frontier: Array<string>;
-            };
+            missingKey: null | string;
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } },
         Name
@@ -342,7 +334,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "mutation",
         "internal",
         { tree: string; kind: string; detail: string },
-        null,
+        boolean,
         Name
       >;
     };
@@ -350,16 +342,17 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       extend: FunctionReference<
         "mutation",
         "internal",
-        {},
+        { after?: number },
         | {
             outcome: "extended";
             added: number;
             size: number;
-            left: boolean;
+            next: null | number;
             damaged: Array<{
               orgId: string;
               damage: { seq: number; kind: string };
             }>;
+            waiting: number;
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } }
         | { outcome: "keyMissing"; keyId: string },
@@ -540,6 +533,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    rounds: {
+      begin: FunctionReference<"mutation", "internal", {}, null | number, Name>;
+      end: FunctionReference<"mutation", "internal", {}, null, Name>;
+    };
     tree: {
       catchUp: FunctionReference<
         "mutation",
@@ -555,18 +552,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "query",
         "internal",
         { from?: { seq: number; frontier: Array<string> } },
-        {
-          organizations: Array<{
-            orgId: string;
+        | {
+            outcome: "sound" | "done";
+            at: { seq: number; frontier: Array<string> };
+            missingKey: null | string;
+            damaged: Array<{
+              orgId: string;
+              damage: { seq: number; kind: string };
+            }>;
+          }
+        | {
+            outcome: "damaged";
             damage: { seq: number; kind: string };
-          }>;
-          log:
-            | {
-                outcome: "sound" | "done";
-                at: { seq: number; frontier: Array<string> };
-              }
-            | { outcome: "damaged"; damage: { seq: number; kind: string } };
-        },
+            damaged: Array<{
+              orgId: string;
+              damage: { seq: number; kind: string };
+            }>;
+          },
         Name
       >;
     };
