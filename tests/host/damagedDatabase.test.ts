@@ -207,8 +207,8 @@ async function expectFrozen(organization: Organization, found: Found): Promise<v
   expect(await damageOf(organization)).toEqual({ found, status: "frozen" });
   const evidence = `LEDGER_DAMAGED sequence ${found[0]}: ${found[1]}`;
   const alerts = await client.query(projections.alerts.list, { paginationOpts: FIRST_PAGE });
-  const [told] = alerts.page.map(({ kind, detail }) => `${kind} ${withoutKey(detail)}`);
-  expect(told).toBe(evidence);
+  // The round's search for orphans may tell of rows without their events as well.
+  expect(alerts.page.map(({ kind, detail }) => `${kind} ${withoutKey(detail)}`)).toContain(evidence);
   const log = await client.query(projections.securityLog.list, { paginationOpts: FIRST_PAGE });
   expect(log.page.map(({ code, detail }) => `${code} ${withoutKey(detail)}`)).toContain(evidence);
   await expectNothingWritten("define", "ORG_FROZEN", organization);

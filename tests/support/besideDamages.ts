@@ -134,8 +134,8 @@ const CHECKPOINTS: readonly Damage[] = [
     },
     chain: "intact",
     kept: { key: [1, "checkpoint mismatch"], head: "intact" },
-    signing: [17, FALSE_SIGNATURE],
-    check: [17, FALSE_SIGNATURE],
+    signing: [17, "edited checkpoint: a column disagrees with the note"],
+    check: [17, "edited checkpoint: a column disagrees with the note"],
   },
   {
     name: "P01 the signature in the note of a checkpoint",
