@@ -60,12 +60,16 @@ export type Delivery = {
   /** Seconds. */
   signedAt: number;
   body: string;
-  says: { kind: "fact"; fact: Fact } | { kind: "unreadable"; reason: string } | { kind: "notListed" };
+  says:
+    | { kind: "fact"; fact: Fact }
+    /** `readable`: the same event in the release that is read here. */
+    | { kind: "unreadable"; reason: string; readable?: { body: string; fact: Fact } }
+    | { kind: "notListed" };
 };
 
 export type KnownDelivery = Delivery & {
-  /** Whether another body had come under its id. */
-  readonly isConflict: boolean;
+  /** Whether another body counts under its id: the first, or the first that could be read. */
+  isConflict: boolean;
   status: "applied" | "nothing" | "parked";
   reason: string | null;
   /** The organisation that the record itself names. */

@@ -120,11 +120,38 @@ async function settle(
   });
 }
 
+/** What waits in another release, and may come again in the one that is read; of one id, or all of it. */
+function unreadOf({ world }: Session, deliveryId?: string): KnownDelivery[] {
+  return world.deliveries.filter(
+    ({ says, isConflict, ...each }) =>
+      says.kind === "unreadable" &&
+      says.readable !== undefined &&
+      !isConflict &&
+      (deliveryId === undefined || each.deliveryId === deliveryId),
+  );
+}
+
+/** An endpoint's release was set right, and an event comes again. */
+async function deliverReadable(session: Session, pick: Pick): Promise<void> {
+  const unread = unreadOf(session);
+  if (unread.length === 0) return;
+  const { deliveryId, type, account, says } = pick(unread);
+  if (says.kind !== "unreadable" || says.readable === undefined) return;
+  const { body, fact } = says.readable;
+  const signedAt = Math.floor(session.bench.now() / 1000);
+  count(session.tally, "delivery read at last");
+  await deliver(session, {
+    ...{ deliveryId, type, account, body, signedAt },
+    ...{ bodySha256: hashOf(body), says: { kind: "fact", fact } },
+  });
+}
+
 async function deliver(session: Session, delivery: Delivery): Promise<void> {
   const { world, bench } = session;
   const outcome = outcomeOf(world, delivery);
   // Where the backend takes up by itself what waited, nobody knows in which order.
   if (bench.jobs === undefined && isWaiting(outcome)) return;
+  for (const unread of unreadOf(session, delivery.deliveryId)) unread.isConflict = true;
   const earliest = bench.now();
   await post(session, delivery.body, await signed(session, delivery.body), 200);
   const known: KnownDelivery = {
@@ -149,7 +176,8 @@ async function deliverAgain(session: Session, pick: Pick): Promise<void> {
   );
   count(session.tally, isKnown ? "delivery duplicate" : "delivery SAME_ID_OTHER_BODY");
   if (isKnown) return;
-  const original = deliveries.find((each) => each.deliveryId === first.deliveryId) ?? first;
+  const original =
+    deliveries.find((each) => each.deliveryId === first.deliveryId && !each.isConflict) ?? first;
   const conflict: KnownDelivery = {
     ...{ ...first, body, bodySha256, signedAt },
     ...{ isConflict: true, status: "parked", reason: "SAME_ID_OTHER_BODY", orgId: undefined },
@@ -214,12 +242,13 @@ const ACTS = {
     if (delivery !== undefined) await deliver(session, delivery);
   },
   deliverAgain,
+  deliverReadable,
   forge,
 } as const;
 
 const WEIGHTS: Readonly<Record<keyof typeof ACTS, number>> = {
   ...{ answer: 6, answerRefund: 4, claimCreation: 1, claimRefund: 1, claimExchange: 3 },
-  ...{ deliver: 14, tellOfAccount: 1, deliverAgain: 3, forge: 3 },
+  ...{ deliver: 14, tellOfAccount: 1, deliverAgain: 3, deliverReadable: 2, forge: 3 },
 };
 
 const DRAWN = Object.entries(WEIGHTS).flatMap(([name, weight]) =>

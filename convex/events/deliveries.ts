@@ -3,7 +3,8 @@
  * bytes and with secrets that no other code reads; what is recorded can be decided later without verifying again.
  *
  * received → applied (by `append`) | nothing | parked; parked → applied | nothing | parked | dismissed. A delivery that
- * was applied, found to be nothing or dismissed stays so for ever.
+ * was applied, found to be nothing or dismissed stays so for ever. The first body under an id is the one that counts,
+ * except one that waits in an API version nobody reads here: the same event in a version that is read takes its place.
  */
 import { v, type Infer } from "convex/values";
 import { canonicalize } from "../../ledger/canonicalJson.ts";
@@ -211,6 +212,17 @@ async function receiveConflict(
 }
 
 /**
+ * Whether a second body is what an operator gets who sets the endpoint's API version right and lets Stripe send an
+ * event again: the same event of the same account, stating a fact, where the first one could not be read.
+ */
+function isReadableAgain(first: Doc<"deliveries">, { account, type, livemode, reading }: Delivery): boolean {
+  const isUnread =
+    first.status === "parked" && first.reason === "WRONG_API_VERSION" && first.fact === undefined;
+  const isSame = first.account === account && first.type === type && first.livemode === livemode;
+  return isUnread && isSame && reading.kind === "fact";
+}
+
+/**
  * Verifies a delivery again and records it. `received`: what it says is to be decided now, in this transaction, which
  * ends with an `append` that cites `source`, or with `settle`. `parked` and `nothing`: it is recorded as that.
  * `duplicate`: it was recorded before. `refused`: nothing is written.
@@ -230,6 +242,11 @@ export const receive = mutation({
     const known = await findRow(ctx, delivery.deliveryId);
     if (known === null) return await receiveNew(ctx, delivery);
     if (known.bodySha256 === delivery.bodySha256) return { status: "duplicate" as const };
+    if (isReadableAgain(known, delivery)) {
+      // Kept as what it was; from here on it is the other body under this id, and proves nothing.
+      await ctx.db.patch("deliveries", known._id, { isConflict: true });
+      return await receiveNew(ctx, delivery);
+    }
     return await receiveConflict(ctx, known, delivery);
   },
 });

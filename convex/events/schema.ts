@@ -138,8 +138,8 @@ export default defineSchema({
 
   /**
    * What providers delivered with a right signature, each once for ever, over all organisations (INV-04). Written by
-   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both. A row whose id was
-   * used before for another body is a conflict: it stays parked and proves nothing.
+   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both. Of the rows of an id
+   * one counts, the first, or the first that could be read; any other is a conflict: it stays parked and proves nothing.
    */
   deliveries: defineTable({
     provider: v.literal("stripe"),

@@ -54,6 +54,15 @@ async function parkedFor(
   return row?.reason ?? null;
 }
 
+/** Why the bodies that came under an id are parked, in order of the alphabet. */
+async function parkedReasons({ backend }: PaymentBackend, id: string): Promise<(string | null)[]> {
+  const parked = await backend.operator.query(internal.operator.deliveries.parked, {});
+  return parked
+    .filter(({ deliveryId }) => deliveryId === id)
+    .map(({ reason }) => reason)
+    .sort();
+}
+
 export function authenticityContract(open: Open): void {
   let on: PaymentBackend;
   let target: OpenPayment;
@@ -463,6 +472,62 @@ export function meaningContract(open: Open): void {
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("paid");
   });
 
+  test("R40 an event of another release that comes again in the pinned one takes effect, once", async () => {
+    const target = await openPayment(on);
+    const { client } = target.owner;
+    const event = succeeded(target.intentId);
+    const unread = { ...event, api_version: "2026-09-30.dahlia" };
+    await deliver(on, unread);
+    expect(await parkedReasons(on, event.id)).toEqual(["WRONG_API_VERSION"]);
+    const seq = await headSeq(client);
+    expect(await deliver(on, event)).toEqual(ACCEPTED);
+    expect(await statusOf(client, target.paymentId)).toBe("paid");
+    expect(await headSeq(client)).toBe(seq + 1);
+    // The first body stays what it was, whatever comes again counts no more, and a third body is a conflict.
+    for (const again of [event, unread]) expect(await deliver(on, again)).toEqual(ACCEPTED);
+    expect(await parkedReasons(on, event.id)).toEqual(["WRONG_API_VERSION"]);
+    await deliver(on, { ...event, api_version: "2026-11-25.endive" });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY", "WRONG_API_VERSION"]);
+    expect(await headSeq(client)).toBe(seq + 1);
+    expect(await listed(client, event.id)).toContainEqual({ status: "applied", reason: null });
+  });
+
+  test("F03 R40 what comes again takes no place but that of its own event, waiting in another release", async () => {
+    const target = await openPayment(on);
+    const { operator } = on.backend;
+    const event = succeeded(target.intentId);
+    const unread = { api_version: "2026-09-30.dahlia" };
+    const dismiss = { deliveryId: event.id, reason: "other" };
+    const pairs: [what: string, first: typeof event, second: typeof event][] = [
+      ["still unread", { ...event, ...unread }, { ...event, api_version: "2026-04-22.endive" }],
+      ["another account", { ...event, ...unread }, { ...event, account: "acct_12345678" }],
+      [
+        "another type",
+        { ...event, ...unread },
+        eventOf("payment_intent.canceled", intent(target.intentId, "canceled")),
+      ],
+      ["no fact", { ...event, ...unread }, { ...event, data: { object: {} } }],
+      ["was of the other mode", { ...event, livemode: true }, event],
+      ["was malformed", { ...event, data: { object: {} } }, event],
+      ["was dismissed", { ...event, ...unread }, event],
+    ];
+    for (const [what, first, second] of pairs) {
+      const id = providerId("evt");
+      await deliver(on, { ...first, id });
+      if (what === "was dismissed") {
+        committed(
+          await operator.mutation(internal.operator.deliveries.dismiss, { ...dismiss, deliveryId: id }),
+        );
+      }
+      await deliver(on, { ...second, id });
+      expect([what, await parkedReasons(on, id)]).toEqual([
+        what,
+        expect.arrayContaining(["SAME_ID_OTHER_BODY"]),
+      ]);
+    }
+    expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
+  });
+
   test("a delivery that comes before the provider's answer takes effect after it", async () => {
     const asked = await requestPayment(on);
     const event = succeeded(asked.intentId);
@@ -516,6 +581,15 @@ export function meaningContract(open: Open): void {
   });
 }
 
+/** The source that an event about a delivery has. */
+async function sourceOf(deliveryId: string, body: string, header: string): Promise<Record<string, unknown>> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
+  return {
+    ...{ kind: "webhook", provider: "stripe", deliveryId, signedAt: Number(header.slice(2, 12)) },
+    bodySha256: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+  };
+}
+
 /** What a door with a bug in it would ask the ledger to write. */
 export function fenceContract(open: Open): void {
   let on: PaymentBackend;
@@ -556,11 +630,7 @@ export function fenceContract(open: Open): void {
     const body = JSON.stringify(event);
     const header = await headerFor(body);
     await on.post(body, header);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
-    source = {
-      ...{ kind: "webhook", provider: "stripe", deliveryId: event.id, signedAt: Number(header.slice(2, 12)) },
-      bodySha256: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
-    };
+    source = await sourceOf(event.id, body, header);
   });
 
   test("INV-04 a confirmation that no delivery says is refused, whatever is wrong with it", async () => {
@@ -614,6 +684,28 @@ export function fenceContract(open: Open): void {
     expect(last.type).toBe("payment.confirmed");
     source = last.source;
     await expect(append({}, confirmed(), { expectedStreamVersion: 3 })).rejects.toThrow("INV-04");
+    expect(await readLedger(target.owner.client)).toEqual(entries);
+  });
+
+  test("INV-04 of an event that came in two releases only the body that was read can be cited", async () => {
+    target = await openPayment(on);
+    const event = succeeded(target.intentId);
+    const bodies = [{ ...event, api_version: "2026-09-30.dahlia" }, event].map((each) =>
+      JSON.stringify(each),
+    );
+    const cited: Record<string, unknown>[] = [];
+    for (const body of bodies) {
+      const header = await headerFor(body);
+      await on.post(body, header);
+      cited.push(await sourceOf(event.id, body, header));
+    }
+    const entries = await readLedger(target.owner.client);
+    expect(JSON.parse(entries.at(-1)?.text ?? "{}")).toMatchObject({ source: cited[1] });
+    for (const each of cited) {
+      await expect(append({ source: each }, confirmed(), { expectedStreamVersion: 3 })).rejects.toThrow(
+        "INV-04",
+      );
+    }
     expect(await readLedger(target.owner.client)).toEqual(entries);
   });
 
