@@ -85,8 +85,14 @@ async function findRow(ctx: QueryCtx, deliveryId: string): Promise<Doc<"deliveri
     .unique();
 }
 
-async function findConflict(ctx: QueryCtx, deliveryId: string, bodySha256: string): Promise<boolean> {
-  const row = await ctx.db
+/** Whether this body came under its id before, or the same event in other bytes. */
+async function isKnown(
+  ctx: QueryCtx,
+  { deliveryId, bodySha256, eventSha256 }: Delivery,
+  first: Doc<"deliveries">,
+): Promise<boolean> {
+  if (first.bodySha256 === bodySha256) return true;
+  const conflict = await ctx.db
     .query("deliveries")
     .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
       q
@@ -96,7 +102,14 @@ async function findConflict(ctx: QueryCtx, deliveryId: string, bodySha256: strin
         .eq("bodySha256", bodySha256),
     )
     .unique();
-  return row !== null;
+  if (conflict !== null) return true;
+  const same = await ctx.db
+    .query("deliveries")
+    .withIndex("by_provider_and_deliveryId_and_eventSha256", (q) =>
+      q.eq("provider", "stripe").eq("deliveryId", deliveryId).eq("eventSha256", eventSha256),
+    )
+    .first();
+  return same !== null;
 }
 
 async function concernedOrg(ctx: QueryCtx, row: Doc<"deliveries">): Promise<string | null> {
@@ -203,8 +216,7 @@ async function receiveConflict(
   ctx: MutationCtx,
   first: Doc<"deliveries">,
   delivery: Delivery,
-): Promise<Infer<typeof settledValidator> | { status: "duplicate" }> {
-  if (await findConflict(ctx, delivery.deliveryId, delivery.bodySha256)) return { status: "duplicate" };
+): Promise<Infer<typeof settledValidator>> {
   const orgId = await concernedOrg(ctx, first);
   const state = { isConflict: true, status: "parked", reason: "SAME_ID_OTHER_BODY" } as const;
   const row = await insertRow(ctx, delivery, { ...state, ...(orgId === null ? {} : { orgId }) });
@@ -225,7 +237,7 @@ function isReadableAgain(first: Doc<"deliveries">, { account, type, livemode, re
 /**
  * Verifies a delivery again and records it. `received`: what it says is to be decided now, in this transaction, which
  * ends with an `append` that cites `source`, or with `settle`. `parked` and `nothing`: it is recorded as that.
- * `duplicate`: it was recorded before. `refused`: nothing is written.
+ * `duplicate`: it was recorded before, in these bytes or with another count of who has still to take it. `refused`: nothing is written.
  */
 export const receive = mutation({
   args: signed,
@@ -241,7 +253,7 @@ export const receive = mutation({
     const { delivery } = result;
     const known = await findRow(ctx, delivery.deliveryId);
     if (known === null) return await receiveNew(ctx, delivery);
-    if (known.bodySha256 === delivery.bodySha256) return { status: "duplicate" as const };
+    if (await isKnown(ctx, delivery, known)) return { status: "duplicate" as const };
     if (isReadableAgain(known, delivery)) {
       // Kept as what it was; from here on it is the other body under this id, and proves nothing.
       await ctx.db.patch("deliveries", known._id, { isConflict: true });

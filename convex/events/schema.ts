@@ -146,6 +146,8 @@ export default defineSchema({
     deliveryId: v.string(),
     isConflict: v.boolean(),
     bodySha256: v.string(),
+    /** SHA-256 of the event without what changes when it is sent again, 64 hex. Rows without it are known by their body. */
+    eventSha256: v.optional(v.string()),
     /** Seconds since the epoch, from the signature. */
     signedAt: v.number(),
     receivedAt: v.number(),
@@ -170,6 +172,7 @@ export default defineSchema({
       "isConflict",
       "bodySha256",
     ])
+    .index("by_provider_and_deliveryId_and_eventSha256", ["provider", "deliveryId", "eventSha256"])
     .index("by_status_and_subjectId", ["status", "subjectId"])
     .index("by_status_and_receivedAt", ["status", "receivedAt"]),
 

@@ -287,6 +287,23 @@ export function meaningContract(open: Open): void {
     expect(dismissed).toMatchObject({ status: "committed", outcome: "dismissed" });
   });
 
+  test("F01 an event that comes again with another count of who takes it is the same one", async () => {
+    const target = await openPayment(on);
+    const { client } = target.owner;
+    const event = { ...succeeded(target.intentId, { exchange_rate: 0.92 }), pending_webhooks: 2 };
+    await deliver(on, event);
+    const seq = await headSeq(client);
+    await deliver(on, { ...event, pending_webhooks: 1 });
+    const spread = JSON.stringify(Object.fromEntries(Object.entries(event).reverse()), null, 2);
+    expect(await on.post(spread, await headerFor(spread))).toEqual(ACCEPTED);
+    expect(await headSeq(client)).toBe(seq);
+    expect(await listed(client, event.id)).toEqual([{ status: "applied", reason: null }]);
+    // So is a conflict that comes again; but what the object says is no such count.
+    const other = { ...event, data: { object: { ...event.data.object, pending_webhooks: 1 } } };
+    for (const count of [2, 1, 0]) await deliver(on, { ...other, pending_webhooks: count });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY"]);
+  });
+
   test("F05 failed, canceled and processing after succeeded downgrade nothing", async () => {
     const target = await openPayment(on);
     await deliver(on, succeeded(target.intentId));
@@ -484,7 +501,8 @@ export function meaningContract(open: Open): void {
     expect(await statusOf(client, target.paymentId)).toBe("paid");
     expect(await headSeq(client)).toBe(seq + 1);
     // The first body stays what it was, whatever comes again counts no more, and a third body is a conflict.
-    for (const again of [event, unread]) expect(await deliver(on, again)).toEqual(ACCEPTED);
+    const counted = { ...unread, pending_webhooks: 1 };
+    for (const again of [event, unread, counted]) expect(await deliver(on, again)).toEqual(ACCEPTED);
     expect(await parkedReasons(on, event.id)).toEqual(["WRONG_API_VERSION"]);
     await deliver(on, { ...event, api_version: "2026-11-25.endive" });
     expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY", "WRONG_API_VERSION"]);
