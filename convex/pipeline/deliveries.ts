@@ -20,6 +20,7 @@ import { decideFact, type FactDecision } from "../domain/paymentFacts.ts";
 import { moneyAlerts } from "../domain/paymentAlerts.ts";
 import { decideAccountFact, stripeAccount } from "../domain/stripeAccount.ts";
 import type { ProviderFact } from "../events/providerFact.ts";
+import { giveBodies } from "../vault/rawDeliveries.ts";
 import { scheduleEffects } from "./effects.ts";
 import { appendDecision, loadAggregate } from "./ledger.ts";
 import { project } from "./project.ts";
@@ -121,6 +122,8 @@ async function announce(ctx: MutationCtx, record: DeliveryRecord): Promise<strin
     return null;
   }
   const isNews = await listDelivery(ctx, orgId, record);
+  // Bodies that came while nobody was concerned go with the organisation from here on.
+  await giveBodies(ctx, record.deliveryId, orgId);
   if (record.status === "parked" && isNews) {
     await recordParked(ctx, orgId, { deliveryId: record.deliveryId, reason: record.reason ?? "" });
   }

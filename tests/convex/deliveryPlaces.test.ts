@@ -332,6 +332,24 @@ describe("an organisation that was closed", () => {
     expect(logged.mock.calls.map(([line]) => String(line)).join("\n")).toContain("DELIVERY_DISMISSED");
   });
 
+  test("R18 R64 and removed takes the raw bodies along that came before it was concerned", async () => {
+    const asked = await requestPayment(on);
+    const event = succeeded(asked.intentId);
+    await deliver(on, event);
+    await deliver(on, { ...event, data: succeeded(asked.intentId, { amount: 1 }).data });
+    const bodies = async (): Promise<unknown[]> =>
+      (await inComponent(backend, "", async (db) => await db.query("rawDeliveries").collect())).map(
+        (row) => row["orgId"],
+      );
+    expect(await bodies()).toEqual([undefined, undefined]);
+    await created(on, asked);
+    await eventually(async () => (await statusOf(asked.owner.client, asked.paymentId)) === "paid");
+    expect(await bodies()).toEqual([asked.orgId, asked.orgId]);
+    await close(asked);
+    await remove(asked);
+    expect(await bodies()).toEqual([]);
+  });
+
   test("R18 and removed while a call to Stripe was out has the answer in its ledger, and no row", async () => {
     const asked = await requestPayment(on);
     await close(asked);
