@@ -35,6 +35,7 @@ const WRAPPERS = [
   "convex/events/check.ts",
   "convex/events/receipts.ts",
   "convex/events/deliveries.ts",
+  "convex/events/parked.ts",
   "convex/webhooks/stripe.ts",
   "convex/operator/deliveries.ts",
   "convex/workers/rawDeliveries.ts",

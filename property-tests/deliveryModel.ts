@@ -284,7 +284,10 @@ const PASSING: readonly string[] = [
   "REFUND_EXCEEDS_PAYMENT",
 ];
 
-/** Whether a delivery may be decided otherwise later. */
-export function isWaiting(outcome: Outcome): boolean {
-  return outcome.status === "parked" && PASSING.includes(outcome.reason);
+/** Whether a delivery may be decided otherwise later; of the wrong account only when that is the payment's own. */
+export function isWaiting(world: World, { account, says }: Delivery, outcome: Outcome): boolean {
+  if (outcome.status !== "parked") return false;
+  if (outcome.reason !== "WRONG_ACCOUNT") return PASSING.includes(outcome.reason);
+  const place = says.kind === "fact" ? world.objects.get(subjectOf(says.fact)) : undefined;
+  return place !== undefined && place.account === account;
 }

@@ -150,7 +150,7 @@ async function deliver(session: Session, delivery: Delivery): Promise<void> {
   const { world, bench } = session;
   const outcome = outcomeOf(world, delivery);
   // Where the backend takes up by itself what waited, nobody knows in which order.
-  if (bench.jobs === undefined && isWaiting(outcome)) return;
+  if (bench.jobs === undefined && isWaiting(world, delivery, outcome)) return;
   for (const unread of unreadOf(session, delivery.deliveryId)) unread.isConflict = true;
   const earliest = bench.now();
   await post(session, delivery.body, await signed(session, delivery.body), 200);
@@ -216,7 +216,7 @@ async function forge(session: Session, pick: Pick): Promise<void> {
 
 /**
  * Takes up what waited, as the scheduler would: each in a transaction of its own, in the order in which they were
- * scheduled, until nothing more is. What is taken up is what waited for an object of a payment.
+ * scheduled, until nothing more is. What is taken up is what waited for an object of a payment, or for its organisation.
  */
 async function takeUp(session: Session): Promise<void> {
   const { bench, world, taken } = session;
@@ -228,7 +228,9 @@ async function takeUp(session: Session): Promise<void> {
     taken.add(due.id);
     const deliveryId = String(due.args["deliveryId"]);
     const waiting = world.deliveries.find((each) => each.deliveryId === deliveryId && !each.isConflict);
-    const isAbout = waiting?.says.kind === "fact" && world.objects.has(subjectOf(waiting.says.fact));
+    const isAbout =
+      waiting?.says.kind === "fact" &&
+      (world.objects.has(subjectOf(waiting.says.fact)) || waiting.orgId !== undefined);
     requireEqual("INV-04", `${deliveryId} is taken up, and waited for something known`, isAbout, true);
     const earliest = bench.now();
     await bench.backend.operator.mutation(internal.webhooks.stripe.retake, { deliveryId });

@@ -10,12 +10,12 @@ import { v, type Infer } from "convex/values";
 import { canonicalize } from "../../ledger/canonicalJson.ts";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { concernedOrg, recordOf, recordValidator } from "./deliveryRecord.ts";
 import { holderOf, learnFrom, placeOf } from "./places.ts";
 import type { ProviderFact } from "./providerFact.ts";
 import { IntegrityError } from "./row.ts";
 import { readDelivery, type Delivery, type DeliveryCheck } from "./stripeDelivery.ts";
 import { stripeEnvironment } from "./stripeEnvironment.ts";
-import { deliveryStatusValidator } from "./schema.ts";
 
 /** Most rows that one read returns. */
 const LIMIT_MAX = 100;
@@ -31,20 +31,6 @@ const sourceValidator = v.object({
   bodySha256: v.string(),
   signedAt: v.number(),
   account: v.optional(v.string()),
-});
-
-/** What is known of a recorded delivery, for lists and logs. */
-const recordValidator = v.object({
-  provider,
-  deliveryId: v.string(),
-  bodySha256: v.string(),
-  type: v.string(),
-  signedAt: v.number(),
-  receivedAt: v.number(),
-  status: deliveryStatusValidator,
-  reason: v.union(v.null(), v.string()),
-  /** The organisation that is concerned; null when none is known. */
-  orgId: v.union(v.null(), v.string()),
 });
 
 const placeValidator = v.object({ orgId: v.string(), stream: v.string() });
@@ -110,20 +96,6 @@ async function isKnown(
     )
     .first();
   return same !== null;
-}
-
-async function concernedOrg(ctx: QueryCtx, row: Doc<"deliveries">): Promise<string | null> {
-  if (row.orgId !== undefined) return row.orgId;
-  return row.account === undefined ? null : await holderOf(ctx, row.account);
-}
-
-function recordOf(row: Doc<"deliveries">, orgId: string | null): Infer<typeof recordValidator> {
-  const { deliveryId, bodySha256, type, signedAt, receivedAt, status, reason = null } = row;
-  return {
-    ...{ provider: "stripe" as const, deliveryId, bodySha256, type, signedAt, receivedAt, status },
-    reason,
-    orgId,
-  };
 }
 
 function sourceOf(row: Doc<"deliveries">): Infer<typeof sourceValidator> {
@@ -332,30 +304,6 @@ export const dismiss = mutation({
   },
 });
 
-/**
- * Ids of up to `limit` (at most 100) parked deliveries about one object of the provider, oldest first, after a time of
- * creation; and where the next page begins, null after the last.
- */
-export const waiting = query({
-  args: { subjectId: v.string(), after: v.number(), limit: v.number() },
-  returns: v.object({ deliveryIds: v.array(v.string()), next: v.union(v.null(), v.number()) }),
-  handler: async (ctx, { subjectId, after, limit }) => {
-    const size = Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX);
-    const rows = await ctx.db
-      .query("deliveries")
-      .withIndex("by_status_and_subjectId", (q) =>
-        q.eq("status", "parked").eq("subjectId", subjectId).gt("_creationTime", after),
-      )
-      .take(size + 1);
-    const page = rows.slice(0, size);
-    const last = page.at(-1);
-    return {
-      deliveryIds: page.filter(({ isConflict }) => !isConflict).map(({ deliveryId }) => deliveryId),
-      next: rows.length > size && last !== undefined ? last._creationTime : null,
-    };
-  },
-});
-
 /** The provider's objects that are mapped to a stream; at most a hundred, and a payment has two. */
 export const objectsOf = query({
   args: { orgId: v.string(), stream: v.string() },
@@ -366,20 +314,6 @@ export const objectsOf = query({
       .withIndex("by_orgId_and_stream", (q) => q.eq("orgId", orgId).eq("stream", stream))
       .take(LIMIT_MAX);
     return rows.map(({ objectId }) => objectId);
-  },
-});
-
-/** Parked deliveries over all organisations, newest first, at most 100: the operator's list. */
-export const parked = query({
-  args: { limit: v.number() },
-  returns: v.array(recordValidator),
-  handler: async (ctx, { limit }) => {
-    const rows = await ctx.db
-      .query("deliveries")
-      .withIndex("by_status_and_receivedAt", (q) => q.eq("status", "parked"))
-      .order("desc")
-      .take(Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX));
-    return await Promise.all(rows.map(async (row) => recordOf(row, await concernedOrg(ctx, row))));
   },
 });
 

@@ -138,7 +138,7 @@ export default defineSchema({
 
   /**
    * What providers delivered with a right signature, each once for ever, over all organisations (INV-04). Written by
-   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both. Of the rows of an id
+   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both and `parked`. Of the rows of an id
    * one counts, the first, or the first that could be read; any other is a conflict: it stays parked and proves nothing.
    */
   deliveries: defineTable({
@@ -174,7 +174,12 @@ export default defineSchema({
     ])
     .index("by_provider_and_deliveryId_and_eventSha256", ["provider", "deliveryId", "eventSha256"])
     .index("by_status_and_subjectId", ["status", "subjectId"])
-    .index("by_status_and_receivedAt", ["status", "receivedAt"]),
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- the operator's list is in order of time
+    .index("by_status", ["status"])
+    .index("by_status_and_reason", ["status", "reason"])
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- the operator's list is in order of time
+    .index("by_status_and_orgId", ["status", "orgId"])
+    .index("by_status_and_orgId_and_reason", ["status", "orgId", "reason"]),
 
   /**
    * A provider's object (payment intent, checkout session) to the stream it is about, for ever. Written by `append`

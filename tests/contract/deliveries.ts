@@ -56,7 +56,7 @@ async function parkedFor(
 
 /** Why the bodies that came under an id are parked, in order of the alphabet. */
 async function parkedReasons({ backend }: PaymentBackend, id: string): Promise<(string | null)[]> {
-  const parked = await backend.operator.query(internal.operator.deliveries.parked, {});
+  const { page: parked } = await backend.operator.query(internal.operator.deliveries.parked, PAGE);
   return parked
     .filter(({ deliveryId }) => deliveryId === id)
     .map(({ reason }) => reason)
@@ -216,7 +216,7 @@ export function authenticityContract(open: Open): void {
     ]) {
       const event = eventOf("payment_intent.succeeded", object);
       expect(await deliver(on, event)).toEqual(ACCEPTED);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect(parked.find(({ deliveryId }) => deliveryId === event.id)?.reason).toBe("MALFORMED");
     }
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
@@ -338,7 +338,7 @@ export function meaningContract(open: Open): void {
     const foreign = providerId("pi");
     await deliver(on, succeeded(foreign, { metadata, client_reference_id: target.paymentId }));
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
-    const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+    const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
     expect(parked[0]).toMatchObject({ reason: "UNKNOWN_OBJECT", orgId: null });
   });
 
@@ -357,7 +357,7 @@ export function meaningContract(open: Open): void {
     ] as const) {
       const event = succeeded(target.intentId, over);
       await deliver(on, event);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect([over, parked.find(({ deliveryId }) => deliveryId === event.id)?.reason]).toEqual([
         over,
         reason,
@@ -440,7 +440,7 @@ export function meaningContract(open: Open): void {
       ...{ currency: "eur", status: "appeal_needs_response", reason: "fraudulent" },
     });
     await deliver(on, dispute);
-    const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+    const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
     for (const { id } of [unknown, dispute]) {
       expect(parked.find(({ deliveryId }) => deliveryId === id)?.reason).toBe("UNKNOWN_STATUS");
     }
@@ -482,7 +482,7 @@ export function meaningContract(open: Open): void {
     ] as const) {
       const event = { ...succeeded(target.intentId), ...over };
       await deliver(on, event);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect(parked.find(({ deliveryId }) => deliveryId === event.id)?.reason).toBe(reason);
     }
     await deliver(on, { ...succeeded(target.intentId), api_version: "2026-11-25.endive" });
@@ -560,6 +560,49 @@ export function meaningContract(open: Open): void {
     expect(await listed(asked.owner.client, event.id)).toEqual([{ status: "applied", reason: null }]);
   });
 
+  test("the operator's list has pages, of one organisation and for one reason too", async () => {
+    const { operator } = on.backend;
+    const targets = [await openPayment(on), await openPayment(on)];
+    const sent: { id: string; orgId: string; reason: string }[] = [];
+    for (const over of [{ amount_received: 1 }, { currency: "usd" }, { amount_received: 2 }]) {
+      for (const { intentId, orgId } of targets) {
+        const event = succeeded(intentId, over);
+        await deliver(on, event);
+        sent.unshift({
+          id: event.id,
+          orgId,
+          reason: "currency" in over ? "CURRENCY_MISMATCH" : "AMOUNT_MISMATCH",
+        });
+      }
+    }
+    const pagesOf = async (
+      asked: { orgId?: string; reason?: string },
+      numItems: number,
+    ): Promise<string[][]> => {
+      const pages: string[][] = [];
+      for (let cursor: string | null = null; ;) {
+        const paginationOpts: { numItems: number; cursor: string | null } = { numItems, cursor };
+        const found = await operator.query(internal.operator.deliveries.parked, { ...asked, paginationOpts });
+        pages.push(found.page.map(({ deliveryId }) => deliveryId));
+        if (found.isDone) return pages;
+        cursor = found.continueCursor;
+      }
+    };
+    const [{ orgId }] = targets as [OpenPayment, OpenPayment];
+    const own = sent.filter((each) => each.orgId === orgId).map(({ id }) => id);
+    expect(await pagesOf({ orgId }, 2)).toEqual([own.slice(0, 2), own.slice(2)]);
+    expect(await pagesOf({ orgId }, 3)).toEqual([own]);
+    const amount = { orgId, reason: "AMOUNT_MISMATCH" };
+    const ids = sent
+      .filter((each) => each.orgId === orgId && each.reason === amount.reason)
+      .map(({ id }) => id);
+    expect(await pagesOf(amount, 1)).toEqual(ids.map((id) => [id]));
+    const over = (await pagesOf({ reason: "CURRENCY_MISMATCH" }, 1)).flat().slice(0, 2);
+    expect(over).toEqual(sent.filter(({ reason }) => reason === "CURRENCY_MISMATCH").map(({ id }) => id));
+    expect((await pagesOf({}, 5)).flat().slice(0, 6)).toEqual(sent.map(({ id }) => id));
+    expect(await pagesOf({ orgId: "org_NOBODY" }, 5)).toEqual([[]]);
+  });
+
   test("a delivery that waited and then says nothing new is listed without the reason it waited for", async () => {
     const asked = await requestPayment(on);
     const event = eventOf("payment_intent.requires_action", intent(asked.intentId, "requires_action"));
@@ -571,21 +614,31 @@ export function meaningContract(open: Open): void {
 
   test("R61 a raw body is kept sealed, opens for the operator, and goes when they say so", async () => {
     const { operator } = on.backend;
-    const event = eventOf("customer.created", {
-      id: "cus_1",
-      object: "customer",
-      email: "CANARY@example.com",
-    });
+    const personal = { receipt_email: "CANARY@example.com" };
+    const event = succeeded(providerId("pi"), personal);
     await deliver(on, event);
     const of = { deliveryId: event.id };
     const kept = await operator.query(internal.operator.deliveries.raw, of);
     expect(kept.map(({ text }) => JSON.parse(text) as unknown)).toEqual([event]);
     expect(await operator.mutation(internal.operator.deliveries.removeRaw, of)).toBe(1);
     expect(await operator.query(internal.operator.deliveries.raw, of)).toEqual([]);
-    await deliver(on, eventOf("customer.created", { id: "cus_2", object: "customer" }));
+    await deliver(on, succeeded(providerId("pi"), personal));
     await operator.mutation(internal.workers.rawDeliveries.next, {});
     const aged = { before: Date.now() + 1 };
     await operator.mutation(internal.workers.rawDeliveries.next, aged);
+  });
+
+  test("R61 of a type that is not listed no raw body is kept, and it is recorded once all the same", async () => {
+    const { operator } = on.backend;
+    const event = eventOf("customer.created", {
+      id: "cus_1",
+      object: "customer",
+      email: "CANARY@example.com",
+    });
+    for (let count = 0; count < 2; count += 1) expect(await deliver(on, event)).toEqual(ACCEPTED);
+    expect(await operator.query(internal.operator.deliveries.raw, { deliveryId: event.id })).toEqual([]);
+    await deliver(on, { ...event, data: { object: { id: "cus_2" } } });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY"]);
   });
 
   test("only owners and auditors list deliveries", async () => {
