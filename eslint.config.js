@@ -36,6 +36,7 @@ const WRAPPERS = [
   "convex/events/receipts.ts",
   "convex/events/rounds.ts",
   "convex/events/deliveries.ts",
+  "convex/events/parked.ts",
   "convex/webhooks/stripe.ts",
   "convex/operator/deliveries.ts",
   "convex/workers/rawDeliveries.ts",

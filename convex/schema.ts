@@ -272,7 +272,7 @@ export default defineSchema({
 
   /**
    * Raw bodies of deliveries, sealed and deletable; `orgId` where it is known. Written and read by vault/rawDeliveries,
-   * for webhooks/stripe, operator/deliveries, workers/rawDeliveries and workers/cascade.
+   * for webhooks/stripe, pipeline/deliveries, operator/deliveries, workers/rawDeliveries and workers/cascade.
    */
   rawDeliveries: defineTable({
     orgId: v.optional(v.string()),

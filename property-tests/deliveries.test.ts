@@ -183,6 +183,8 @@ const on: PaymentBackend = {
   append: () => Promise.reject(new Error("nothing is appended past the door here")),
 };
 
+const PAGE = { paginationOpts: { numItems: 100, cursor: null } };
+
 class Crash extends Error {}
 
 /** A transaction that does what a delivery's does, as far as it gets. */
@@ -214,7 +216,7 @@ async function arrive(event: StripeEvent, { before }: Arrival): Promise<void> {
 
 async function parkedOf(events: readonly StripeEvent[]): Promise<number> {
   const ids = new Set(events.map(({ id }) => id));
-  const parked = await backend.operator.query(internal.operator.deliveries.parked, {});
+  const { page: parked } = await backend.operator.query(internal.operator.deliveries.parked, PAGE);
   return parked.filter(({ deliveryId }) => ids.has(deliveryId)).length;
 }
 

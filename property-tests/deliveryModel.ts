@@ -60,12 +60,16 @@ export type Delivery = {
   /** Seconds. */
   signedAt: number;
   body: string;
-  says: { kind: "fact"; fact: Fact } | { kind: "unreadable"; reason: string } | { kind: "notListed" };
+  says:
+    | { kind: "fact"; fact: Fact }
+    /** `readable`: the same event in the release that is read here. */
+    | { kind: "unreadable"; reason: string; readable?: { body: string; fact: Fact } }
+    | { kind: "notListed" };
 };
 
 export type KnownDelivery = Delivery & {
-  /** Whether another body had come under its id. */
-  readonly isConflict: boolean;
+  /** Whether another body counts under its id: the first, or the first that could be read. */
+  isConflict: boolean;
   status: "applied" | "nothing" | "parked";
   reason: string | null;
   /** The organisation that the record itself names. */
@@ -280,7 +284,10 @@ const PASSING: readonly string[] = [
   "REFUND_EXCEEDS_PAYMENT",
 ];
 
-/** Whether a delivery may be decided otherwise later. */
-export function isWaiting(outcome: Outcome): boolean {
-  return outcome.status === "parked" && PASSING.includes(outcome.reason);
+/** Whether a delivery may be decided otherwise later; of the wrong account only when that is the payment's own. */
+export function isWaiting(world: World, { account, says }: Delivery, outcome: Outcome): boolean {
+  if (outcome.status !== "parked") return false;
+  if (outcome.reason !== "WRONG_ACCOUNT") return PASSING.includes(outcome.reason);
+  const place = says.kind === "fact" ? world.objects.get(subjectOf(says.fact)) : undefined;
+  return place !== undefined && place.account === account;
 }

@@ -120,11 +120,38 @@ async function settle(
   });
 }
 
+/** What waits in another release, and may come again in the one that is read; of one id, or all of it. */
+function unreadOf({ world }: Session, deliveryId?: string): KnownDelivery[] {
+  return world.deliveries.filter(
+    ({ says, isConflict, ...each }) =>
+      says.kind === "unreadable" &&
+      says.readable !== undefined &&
+      !isConflict &&
+      (deliveryId === undefined || each.deliveryId === deliveryId),
+  );
+}
+
+/** An endpoint's release was set right, and an event comes again. */
+async function deliverReadable(session: Session, pick: Pick): Promise<void> {
+  const unread = unreadOf(session);
+  if (unread.length === 0) return;
+  const { deliveryId, type, account, says } = pick(unread);
+  if (says.kind !== "unreadable" || says.readable === undefined) return;
+  const { body, fact } = says.readable;
+  const signedAt = Math.floor(session.bench.now() / 1000);
+  count(session.tally, "delivery read at last");
+  await deliver(session, {
+    ...{ deliveryId, type, account, body, signedAt },
+    ...{ bodySha256: hashOf(body), says: { kind: "fact", fact } },
+  });
+}
+
 async function deliver(session: Session, delivery: Delivery): Promise<void> {
   const { world, bench } = session;
   const outcome = outcomeOf(world, delivery);
   // Where the backend takes up by itself what waited, nobody knows in which order.
-  if (bench.jobs === undefined && isWaiting(outcome)) return;
+  if (bench.jobs === undefined && isWaiting(world, delivery, outcome)) return;
+  for (const unread of unreadOf(session, delivery.deliveryId)) unread.isConflict = true;
   const earliest = bench.now();
   await post(session, delivery.body, await signed(session, delivery.body), 200);
   const known: KnownDelivery = {
@@ -135,21 +162,32 @@ async function deliver(session: Session, delivery: Delivery): Promise<void> {
   await settle(session, known, outcome, earliest);
 }
 
-/** What was delivered comes again: the same is nothing, another body under its id is parked for ever. */
+/** An event without the count of who has still to take it, which alone may change when it is sent again. */
+function eventIn(body: string): string {
+  const { pending_webhooks: _, ...said } = JSON.parse(body) as Record<string, unknown>;
+  return JSON.stringify(said);
+}
+
+/** What was delivered comes again: the same event is nothing, another one under its id is parked for ever. */
 async function deliverAgain(session: Session, pick: Pick): Promise<void> {
   const { deliveries } = session.world;
   if (deliveries.length === 0) return;
   const first = pick([...deliveries, ...deliveries.slice(-10)]);
-  const body = pick([first.body, first.body, `${first.body} `]);
+  const event = JSON.parse(first.body) as Record<string, unknown>;
+  const body = pick([
+    ...[first.body, `${first.body} `, JSON.stringify({ ...event, pending_webhooks: pick([0, 1, 2]) })],
+    ...[1, 2].map((count) => JSON.stringify({ ...event, request: { id: `req_${count}` } })),
+  ]);
   const bodySha256 = hashOf(body);
   const signedAt = Math.floor(session.bench.now() / 1000);
   await post(session, body, await signed(session, body), 200);
   const isKnown = deliveries.some(
-    (each) => each.deliveryId === first.deliveryId && each.bodySha256 === bodySha256,
+    (each) => each.deliveryId === first.deliveryId && eventIn(each.body) === eventIn(body),
   );
   count(session.tally, isKnown ? "delivery duplicate" : "delivery SAME_ID_OTHER_BODY");
   if (isKnown) return;
-  const original = deliveries.find((each) => each.deliveryId === first.deliveryId) ?? first;
+  const original =
+    deliveries.find((each) => each.deliveryId === first.deliveryId && !each.isConflict) ?? first;
   const conflict: KnownDelivery = {
     ...{ ...first, body, bodySha256, signedAt },
     ...{ isConflict: true, status: "parked", reason: "SAME_ID_OTHER_BODY", orgId: undefined },
@@ -178,7 +216,7 @@ async function forge(session: Session, pick: Pick): Promise<void> {
 
 /**
  * Takes up what waited, as the scheduler would: each in a transaction of its own, in the order in which they were
- * scheduled, until nothing more is. What is taken up is what waited for an object of a payment.
+ * scheduled, until nothing more is. What is taken up is what waited for an object of a payment, or for its organisation.
  */
 async function takeUp(session: Session): Promise<void> {
   const { bench, world, taken } = session;
@@ -190,7 +228,9 @@ async function takeUp(session: Session): Promise<void> {
     taken.add(due.id);
     const deliveryId = String(due.args["deliveryId"]);
     const waiting = world.deliveries.find((each) => each.deliveryId === deliveryId && !each.isConflict);
-    const isAbout = waiting?.says.kind === "fact" && world.objects.has(subjectOf(waiting.says.fact));
+    const isAbout =
+      waiting?.says.kind === "fact" &&
+      (world.objects.has(subjectOf(waiting.says.fact)) || waiting.orgId !== undefined);
     requireEqual("INV-04", `${deliveryId} is taken up, and waited for something known`, isAbout, true);
     const earliest = bench.now();
     await bench.backend.operator.mutation(internal.webhooks.stripe.retake, { deliveryId });
@@ -214,12 +254,13 @@ const ACTS = {
     if (delivery !== undefined) await deliver(session, delivery);
   },
   deliverAgain,
+  deliverReadable,
   forge,
 } as const;
 
 const WEIGHTS: Readonly<Record<keyof typeof ACTS, number>> = {
   ...{ answer: 6, answerRefund: 4, claimCreation: 1, claimRefund: 1, claimExchange: 3 },
-  ...{ deliver: 14, tellOfAccount: 1, deliverAgain: 3, forge: 3 },
+  ...{ deliver: 14, tellOfAccount: 1, deliverAgain: 3, deliverReadable: 2, forge: 3 },
 };
 
 const DRAWN = Object.entries(WEIGHTS).flatMap(([name, weight]) =>

@@ -179,18 +179,22 @@ export function deliveryOf(
   const [type, object] = writtenAs(fact);
   const odd = pick([...range(28).map(() => "none"), "mode", "release", "type"]);
   const created = "occurredAt" in fact ? fact.occurredAt / 1000 : Math.floor(now / 1000);
-  const written = eventOf(odd === "type" ? "customer.updated" : type, object, {
+  const readable = eventOf(odd === "type" ? "customer.updated" : type, object, {
     id: providerName("evt", pick),
     created,
     livemode: odd === "mode",
-    api_version: odd === "release" ? "2026-09-30.dahlia" : API_VERSION,
+    api_version: API_VERSION,
     ...(account === undefined ? {} : { account }),
   });
+  const written = odd === "release" ? { ...readable, api_version: "2026-09-30.dahlia" } : readable;
   const body = JSON.stringify(written);
   const says = ((): Delivery["says"] => {
     if (odd === "type") return { kind: "notListed" };
     if (odd === "mode") return { kind: "unreadable", reason: "WRONG_MODE" };
-    if (odd === "release") return { kind: "unreadable", reason: "WRONG_API_VERSION" };
+    if (odd === "release") {
+      const again = { body: JSON.stringify(readable), fact };
+      return { kind: "unreadable", reason: "WRONG_API_VERSION", readable: again };
+    }
     return { kind: "fact", fact };
   })();
   const signedAt = Math.floor(now / 1000);

@@ -3,18 +3,19 @@
  * bytes and with secrets that no other code reads; what is recorded can be decided later without verifying again.
  *
  * received → applied (by `append`) | nothing | parked; parked → applied | nothing | parked | dismissed. A delivery that
- * was applied, found to be nothing or dismissed stays so for ever.
+ * was applied, found to be nothing or dismissed stays so for ever. The first body under an id is the one that counts,
+ * except one that waits in an API version nobody reads here: the same event in a version that is read takes its place.
  */
 import { v, type Infer } from "convex/values";
 import { canonicalize } from "../../ledger/canonicalJson.ts";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { concernedOrg, recordOf, recordValidator } from "./deliveryRecord.ts";
 import { holderOf, learnFrom, placeOf } from "./places.ts";
 import type { ProviderFact } from "./providerFact.ts";
 import { IntegrityError } from "./row.ts";
 import { readDelivery, type Delivery, type DeliveryCheck } from "./stripeDelivery.ts";
 import { stripeEnvironment } from "./stripeEnvironment.ts";
-import { deliveryStatusValidator } from "./schema.ts";
 
 /** Most rows that one read returns. */
 const LIMIT_MAX = 100;
@@ -30,20 +31,6 @@ const sourceValidator = v.object({
   bodySha256: v.string(),
   signedAt: v.number(),
   account: v.optional(v.string()),
-});
-
-/** What is known of a recorded delivery, for lists and logs. */
-const recordValidator = v.object({
-  provider,
-  deliveryId: v.string(),
-  bodySha256: v.string(),
-  type: v.string(),
-  signedAt: v.number(),
-  receivedAt: v.number(),
-  status: deliveryStatusValidator,
-  reason: v.union(v.null(), v.string()),
-  /** The organisation that is concerned; null when none is known. */
-  orgId: v.union(v.null(), v.string()),
 });
 
 const placeValidator = v.object({ orgId: v.string(), stream: v.string() });
@@ -84,8 +71,14 @@ async function findRow(ctx: QueryCtx, deliveryId: string): Promise<Doc<"deliveri
     .unique();
 }
 
-async function findConflict(ctx: QueryCtx, deliveryId: string, bodySha256: string): Promise<boolean> {
-  const row = await ctx.db
+/** Whether this body came under its id before, or the same event in other bytes. */
+async function isKnown(
+  ctx: QueryCtx,
+  { deliveryId, bodySha256, eventSha256 }: Delivery,
+  first: Doc<"deliveries">,
+): Promise<boolean> {
+  if (first.bodySha256 === bodySha256) return true;
+  const conflict = await ctx.db
     .query("deliveries")
     .withIndex("by_provider_and_deliveryId_and_isConflict_and_bodySha256", (q) =>
       q
@@ -95,21 +88,14 @@ async function findConflict(ctx: QueryCtx, deliveryId: string, bodySha256: strin
         .eq("bodySha256", bodySha256),
     )
     .unique();
-  return row !== null;
-}
-
-async function concernedOrg(ctx: QueryCtx, row: Doc<"deliveries">): Promise<string | null> {
-  if (row.orgId !== undefined) return row.orgId;
-  return row.account === undefined ? null : await holderOf(ctx, row.account);
-}
-
-function recordOf(row: Doc<"deliveries">, orgId: string | null): Infer<typeof recordValidator> {
-  const { deliveryId, bodySha256, type, signedAt, receivedAt, status, reason = null } = row;
-  return {
-    ...{ provider: "stripe" as const, deliveryId, bodySha256, type, signedAt, receivedAt, status },
-    reason,
-    orgId,
-  };
+  if (conflict !== null) return true;
+  const same = await ctx.db
+    .query("deliveries")
+    .withIndex("by_provider_and_deliveryId_and_eventSha256", (q) =>
+      q.eq("provider", "stripe").eq("deliveryId", deliveryId).eq("eventSha256", eventSha256),
+    )
+    .first();
+  return same !== null;
 }
 
 function sourceOf(row: Doc<"deliveries">): Infer<typeof sourceValidator> {
@@ -202,8 +188,7 @@ async function receiveConflict(
   ctx: MutationCtx,
   first: Doc<"deliveries">,
   delivery: Delivery,
-): Promise<Infer<typeof settledValidator> | { status: "duplicate" }> {
-  if (await findConflict(ctx, delivery.deliveryId, delivery.bodySha256)) return { status: "duplicate" };
+): Promise<Infer<typeof settledValidator>> {
   const orgId = await concernedOrg(ctx, first);
   const state = { isConflict: true, status: "parked", reason: "SAME_ID_OTHER_BODY" } as const;
   const row = await insertRow(ctx, delivery, { ...state, ...(orgId === null ? {} : { orgId }) });
@@ -211,9 +196,20 @@ async function receiveConflict(
 }
 
 /**
+ * Whether a second body is what an operator gets who sets the endpoint's API version right and lets Stripe send an
+ * event again: the same event of the same account, stating a fact, where the first one could not be read.
+ */
+function isReadableAgain(first: Doc<"deliveries">, { account, type, livemode, reading }: Delivery): boolean {
+  const isUnread =
+    first.status === "parked" && first.reason === "WRONG_API_VERSION" && first.fact === undefined;
+  const isSame = first.account === account && first.type === type && first.livemode === livemode;
+  return isUnread && isSame && reading.kind === "fact";
+}
+
+/**
  * Verifies a delivery again and records it. `received`: what it says is to be decided now, in this transaction, which
  * ends with an `append` that cites `source`, or with `settle`. `parked` and `nothing`: it is recorded as that.
- * `duplicate`: it was recorded before. `refused`: nothing is written.
+ * `duplicate`: it was recorded before, in these bytes or with another count of who has still to take it. `refused`: nothing is written.
  */
 export const receive = mutation({
   args: signed,
@@ -229,7 +225,12 @@ export const receive = mutation({
     const { delivery } = result;
     const known = await findRow(ctx, delivery.deliveryId);
     if (known === null) return await receiveNew(ctx, delivery);
-    if (known.bodySha256 === delivery.bodySha256) return { status: "duplicate" as const };
+    if (await isKnown(ctx, delivery, known)) return { status: "duplicate" as const };
+    if (isReadableAgain(known, delivery)) {
+      // Kept as what it was; from here on it is the other body under this id, and proves nothing.
+      await ctx.db.patch("deliveries", known._id, { isConflict: true });
+      return await receiveNew(ctx, delivery);
+    }
     return await receiveConflict(ctx, known, delivery);
   },
 });
@@ -303,30 +304,6 @@ export const dismiss = mutation({
   },
 });
 
-/**
- * Ids of up to `limit` (at most 100) parked deliveries about one object of the provider, oldest first, after a time of
- * creation; and where the next page begins, null after the last.
- */
-export const waiting = query({
-  args: { subjectId: v.string(), after: v.number(), limit: v.number() },
-  returns: v.object({ deliveryIds: v.array(v.string()), next: v.union(v.null(), v.number()) }),
-  handler: async (ctx, { subjectId, after, limit }) => {
-    const size = Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX);
-    const rows = await ctx.db
-      .query("deliveries")
-      .withIndex("by_status_and_subjectId", (q) =>
-        q.eq("status", "parked").eq("subjectId", subjectId).gt("_creationTime", after),
-      )
-      .take(size + 1);
-    const page = rows.slice(0, size);
-    const last = page.at(-1);
-    return {
-      deliveryIds: page.filter(({ isConflict }) => !isConflict).map(({ deliveryId }) => deliveryId),
-      next: rows.length > size && last !== undefined ? last._creationTime : null,
-    };
-  },
-});
-
 /** The provider's objects that are mapped to a stream; at most a hundred, and a payment has two. */
 export const objectsOf = query({
   args: { orgId: v.string(), stream: v.string() },
@@ -337,20 +314,6 @@ export const objectsOf = query({
       .withIndex("by_orgId_and_stream", (q) => q.eq("orgId", orgId).eq("stream", stream))
       .take(LIMIT_MAX);
     return rows.map(({ objectId }) => objectId);
-  },
-});
-
-/** Parked deliveries over all organisations, newest first, at most 100: the operator's list. */
-export const parked = query({
-  args: { limit: v.number() },
-  returns: v.array(recordValidator),
-  handler: async (ctx, { limit }) => {
-    const rows = await ctx.db
-      .query("deliveries")
-      .withIndex("by_status_and_receivedAt", (q) => q.eq("status", "parked"))
-      .order("desc")
-      .take(Math.min(Math.max(1, Math.floor(limit)), LIMIT_MAX));
-    return await Promise.all(rows.map(async (row) => recordOf(row, await concernedOrg(ctx, row))));
   },
 });
 

@@ -145,14 +145,16 @@ export default defineSchema({
 
   /**
    * What providers delivered with a right signature, each once for ever, over all organisations (INV-04). Written by
-   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both. A row whose id was
-   * used before for another body is a conflict: it stays parked and proves nothing.
+   * `deliveries` (received, parked, nothing, dismissed) and by `append` (applied); read by both and `parked`. Of the rows of an id
+   * one counts, the first, or the first that could be read; any other is a conflict: it stays parked and proves nothing.
    */
   deliveries: defineTable({
     provider: v.literal("stripe"),
     deliveryId: v.string(),
     isConflict: v.boolean(),
     bodySha256: v.string(),
+    /** SHA-256 of the event without what changes when it is sent again, 64 hex. Rows without it are known by their body. */
+    eventSha256: v.optional(v.string()),
     /** Seconds since the epoch, from the signature. */
     signedAt: v.number(),
     receivedAt: v.number(),
@@ -177,8 +179,14 @@ export default defineSchema({
       "isConflict",
       "bodySha256",
     ])
+    .index("by_provider_and_deliveryId_and_eventSha256", ["provider", "deliveryId", "eventSha256"])
     .index("by_status_and_subjectId", ["status", "subjectId"])
-    .index("by_status_and_receivedAt", ["status", "receivedAt"]),
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- the operator's list is in order of time
+    .index("by_status", ["status"])
+    .index("by_status_and_reason", ["status", "reason"])
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- the operator's list is in order of time
+    .index("by_status_and_orgId", ["status", "orgId"])
+    .index("by_status_and_orgId_and_reason", ["status", "orgId", "reason"]),
 
   /**
    * A provider's object (payment intent, checkout session) to the stream it is about, for ever. Written by `append`

@@ -50,6 +50,53 @@ test.each([
   });
 });
 
+describe("the event's own hash", () => {
+  const hashOf = (text: string): string | undefined => {
+    const result = read(text);
+    return result.status === "genuine" ? result.delivery.eventSha256 : undefined;
+  };
+  const text = eventText("a.b", { rate: 0.5, list: [1, null] }, { pending_webhooks: 2 });
+
+  test("is the SHA-256 of its canonical JSON without pending_webhooks", () => {
+    const canonical =
+      '{"api_version":"2026-10-28.endive","created":1795000000,"data":{"object":{"list":[1,null],"rate":0.5}},' +
+      '"id":"evt_12345678","livemode":false,"object":"event","type":"a.b"}';
+    expect(hashOf(text)).toBe(bytesToHex(sha256(utf8(canonical))));
+  });
+
+  test("is the same whatever its count, its white space and the order of its names", () => {
+    const event = JSON.parse(text) as Record<string, unknown>;
+    for (const same of [
+      text.replace('"pending_webhooks":2', '"pending_webhooks":1'),
+      text.replace(',"pending_webhooks":2', ""),
+      `${text}\n`,
+      JSON.stringify(event, null, 2),
+      JSON.stringify(Object.fromEntries(Object.entries(event).reverse())),
+    ]) {
+      expect([same, hashOf(same)]).toEqual([same, hashOf(text)]);
+    }
+  });
+
+  test("is another one for anything else", () => {
+    const others = [
+      text.replace("0.5", "0.25"),
+      text.replace("[1,null]", "[null,1]"),
+      text.replace('"list"', '"lists"'),
+      text.replace('{"rate"', '{"pending_webhooks":2,"rate"'),
+      text.replace('"livemode":false', '"livemode":true'),
+      text.replace("12345678", "12345679"),
+      text.replace("2026-10-28", "2026-11-28"),
+    ].map(hashOf);
+    expect(others).not.toContain(undefined);
+    expect(new Set([hashOf(text), ...others]).size).toBe(others.length + 1);
+  });
+
+  test.each(["1e999", '"\\ud800"'])("is the body's where %s has no canonical form", (value) => {
+    const odd = text.replace("0.5", value);
+    expect(hashOf(odd)).toBe(bytesToHex(sha256(utf8(odd))));
+  });
+});
+
 describe("the signature", () => {
   test.each(vectors.hmacSha256Hex)("E01 stripe-node's vector for $payload", ({ payload, hex }) => {
     const mac = hmac(sha256, utf8(secret), utf8(payload));

@@ -5,8 +5,9 @@
  * parked. Pure: secrets, mode and time are arguments.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { z } from "zod";
+import { canonicalize, NotCanonicalizableError } from "../../ledger/canonicalJson.ts";
 import { parseStrictJson, StrictJsonError } from "./strictJson.ts";
 import { factOf } from "./stripeFacts.ts";
 import { checkSignature } from "./stripeSignature.ts";
@@ -23,6 +24,8 @@ export type Delivery = {
   deliveryId: string;
   /** SHA-256 of the raw body, 64 hex. */
   bodySha256: string;
+  /** SHA-256 of the event whatever bytes it came in, 64 hex: of its canonical JSON without `pending_webhooks`. */
+  eventSha256: string;
   /** Seconds since the epoch, from the signature. */
   signedAt: number;
   account?: string;
@@ -73,13 +76,28 @@ function decode(body: Uint8Array): string | null {
   }
 }
 
-function readJson(body: Uint8Array): { ok: true; value: unknown } | { ok: false } {
+function readJson(body: Uint8Array): { ok: true; text: string; value: unknown } | { ok: false } {
   const text = decode(body);
   if (text === null) return { ok: false };
   try {
-    return { ok: true, value: parseStrictJson(text) };
+    return { ok: true, text, value: parseStrictJson(text) };
   } catch (error) {
     if (error instanceof StrictJsonError) return { ok: false };
+    throw error;
+  }
+}
+
+/**
+ * What stays of an event when it is sent again: `pending_webhooks` counts who has not taken it yet. `text` was read
+ * strictly before, so that this reader can't see another document in it. What has no canonical form is known by its
+ * body's hash only.
+ */
+function eventHash(text: string, bodySha256: string): string {
+  const { pending_webhooks: _, ...said } = JSON.parse(text) as Record<string, unknown>;
+  try {
+    return bytesToHex(sha256(utf8ToBytes(canonicalize(said))));
+  } catch (error) {
+    if (error instanceof NotCanonicalizableError) return bodySha256;
     throw error;
   }
 }
@@ -96,9 +114,11 @@ export function readDelivery(
   const parsed = event.safeParse(json.value);
   if (!parsed.success) return { status: "refused", reason: "NOT_AN_EVENT" };
   const { id, type, livemode, api_version: version, account, data } = parsed.data;
+  const bodySha256 = bytesToHex(sha256(body));
   const known = {
     deliveryId: id,
-    bodySha256: bytesToHex(sha256(body)),
+    bodySha256,
+    eventSha256: eventHash(json.text, bodySha256),
     signedAt: signature.signedAt,
     livemode,
     apiVersion: version ?? "",

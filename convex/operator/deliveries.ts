@@ -1,4 +1,5 @@
 /** What the operator does with deliveries that were parked, and with raw bodies; always from the record. */
+import { paginationOptsValidator, paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { internalMutation, internalQuery, type MutationCtx } from "../_generated/server.js";
 import { Refusal } from "../access/errors.ts";
@@ -8,8 +9,6 @@ import { dismissDelivery, parkedDeliveries, retakeDelivery } from "../pipeline/d
 import { operatorName, parseOperator } from "../access/operators.ts";
 import { rejectedValidator, toRejected, type Rejected } from "../access/errors.ts";
 import { openBodies, removeBodies } from "../vault/rawDeliveries.ts";
-
-const PARKED_MAX = 100;
 
 /** Why a delivery is dismissed. */
 const DISMISS_REASONS = ["not_ours", "duplicate", "settled_at_provider", "test", "other"] as const;
@@ -54,11 +53,15 @@ async function note(
   await recordIncident(ctx, incident);
 }
 
-/** The newest parked deliveries over all organisations, at most 100. */
+/** Parked deliveries, newest first, at most 100 a page: over all organisations, or of one, or for one reason. */
 export const parked = internalQuery({
-  args: {},
-  returns: v.array(record),
-  handler: async (ctx) => await parkedDeliveries(ctx, PARKED_MAX),
+  args: {
+    orgId: v.optional(v.string()),
+    reason: v.optional(v.string()),
+    paginationOpts: paginationOptsValidator,
+  },
+  returns: paginationResultValidator(record),
+  handler: async (ctx, { paginationOpts, ...asked }) => await parkedDeliveries(ctx, asked, paginationOpts),
 });
 
 /** Decides a parked delivery again, as things stand now; it takes effect, is nothing, or stays parked. */

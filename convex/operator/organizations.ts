@@ -25,6 +25,7 @@ import {
   loadOrganization,
   operatorResponse,
 } from "../pipeline/operatorCommand.ts";
+import { resumeHeld } from "../pipeline/parked.ts";
 
 /** A reason of the closed list. Throws INVALID with those that there are. */
 function parseReason(text: string): (typeof FREEZE_REASONS)[number] {
@@ -74,6 +75,7 @@ export const unfreeze = internalMutation({
           function: "operator/organizations:unfreeze",
           code: "INTEGRITY_FREEZE_LIFTED",
         });
+        await resumeHeld(ctx, orgId);
       }
       if (wasHeld && state.kind !== "frozen") {
         // No event says that it goes on.

@@ -6,7 +6,7 @@
  * effects; or settle it as nothing, or park it, with an alert. What a frozen organisation was paid is recorded: money
  * moved. Its effects rest. Of a removed organisation only the ledger is left, and the ledger goes on.
  */
-import type { FunctionArgs, FunctionReturnType } from "convex/server";
+import type { FunctionArgs, FunctionReturnType, PaginationOptions, PaginationResult } from "convex/server";
 import { ulid } from "ulid";
 import { components } from "../_generated/api.js";
 import type { ActionCtx, MutationCtx, QueryCtx } from "../_generated/server.js";
@@ -20,11 +20,12 @@ import { decideFact, type FactDecision } from "../domain/paymentFacts.ts";
 import { moneyAlerts } from "../domain/paymentAlerts.ts";
 import { decideAccountFact, stripeAccount } from "../domain/stripeAccount.ts";
 import type { ProviderFact } from "../events/providerFact.ts";
+import { giveBodies } from "../vault/rawDeliveries.ts";
 import { scheduleEffects } from "./effects.ts";
 import { appendDecision, loadAggregate } from "./ledger.ts";
 import { project } from "./project.ts";
 
-const { deliveries } = components.events;
+const { deliveries, parked } = components.events;
 
 type Signed = FunctionArgs<typeof deliveries.receive>;
 type Undecided = Extract<FunctionReturnType<typeof deliveries.receive>, { status: "received" }>;
@@ -105,8 +106,7 @@ async function carryOut(ctx: MutationCtx, undecided: Undecided): Promise<Settled
     }
     case "park": {
       const outcome = { status: "parked", reason: decision.reason } as const;
-      const parked = await ctx.runMutation(deliveries.settle, { deliveryId, outcome });
-      return { status: "parked", record: parked };
+      return { status: "parked", record: await ctx.runMutation(deliveries.settle, { deliveryId, outcome }) };
     }
   }
 }
@@ -121,6 +121,8 @@ async function announce(ctx: MutationCtx, record: DeliveryRecord): Promise<strin
     return null;
   }
   const isNews = await listDelivery(ctx, orgId, record);
+  // Bodies that came while nobody was concerned go with the organisation from here on.
+  await giveBodies(ctx, record.deliveryId, orgId);
   if (record.status === "parked" && isNews) {
     await recordParked(ctx, orgId, { deliveryId: record.deliveryId, reason: record.reason ?? "" });
   }
@@ -148,12 +150,16 @@ export async function retakeDelivery(ctx: MutationCtx, deliveryId: string): Prom
   return record;
 }
 
-/** The newest parked deliveries over all organisations. */
+/** A page of parked deliveries, newest first: over all organisations, or of one, or for one reason. */
 export async function parkedDeliveries(
   ctx: Pick<QueryCtx, "runQuery">,
-  limit: number,
-): Promise<DeliveryRecord[]> {
-  return await ctx.runQuery(deliveries.parked, { limit });
+  asked: { orgId?: string; reason?: string },
+  { numItems, cursor }: PaginationOptions,
+): Promise<PaginationResult<DeliveryRecord>> {
+  const before = cursor === null ? null : Number(cursor);
+  if (Number.isNaN(before)) throw new Error("the cursor is none of this list's");
+  const { records, next } = await ctx.runQuery(parked.list, { ...asked, before, limit: numItems });
+  return { page: records, isDone: next === null, continueCursor: next === null ? "" : String(next) };
 }
 
 /** Ends parked deliveries of an id for good. */

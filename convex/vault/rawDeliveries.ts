@@ -45,6 +45,17 @@ async function rowsOf(ctx: Pick<QueryCtx, "db">, deliveryId: string): Promise<Do
     .take(REMOVE_MAX);
 }
 
+/** Gives up to 50 raw bodies of one delivery, kept while it was nobody's, to the organisation that it concerns. */
+export async function giveBodies(
+  ctx: Pick<MutationCtx, "db">,
+  deliveryId: string,
+  orgId: string,
+): Promise<void> {
+  for (const row of await rowsOf(ctx, deliveryId)) {
+    if (row.orgId === undefined) await ctx.db.patch("rawDeliveries", row._id, { orgId });
+  }
+}
+
 /** The raw bodies that came under an id. Throws SealError when one does not open. */
 export async function openBodies(
   ctx: Pick<QueryCtx, "db">,

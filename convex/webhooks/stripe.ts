@@ -8,7 +8,7 @@ import { internal } from "../_generated/api.js";
 import { internalMutation, type ActionCtx } from "../_generated/server.js";
 import { logRefusedDelivery } from "../access/securityLog.ts";
 import { checkDelivery, retakeDelivery, takeDelivery } from "../pipeline/deliveries.ts";
-import { resumeWaiting } from "../pipeline/parked.ts";
+import { resumeWaiting, waitingValidator } from "../pipeline/parked.ts";
 import { keepBody, sealBody } from "../vault/rawDeliveries.ts";
 import { NONCE_BYTES } from "../vault/seal.ts";
 
@@ -90,7 +90,7 @@ export async function receiveStripe(ctx: ActionCtx, request: Request): Promise<D
 
 const sealedValidator = v.object({ keyId: v.string(), nonce: v.bytes(), ciphertext: v.bytes() });
 
-/** Records a delivery, keeps its sealed body and carries out what it says, in one transaction. */
+/** Records a delivery, keeps its sealed body where its type is listed, and carries out what it says, in one transaction. */
 export const take = internalMutation({
   args: { header: v.string(), body: v.bytes(), sealed: sealedValidator },
   returns: v.union(
@@ -101,8 +101,11 @@ export const take = internalMutation({
   handler: async (ctx, { header, body, sealed }) => {
     const taken = await takeDelivery(ctx, { header, body });
     if (taken.status === "refused" || taken.status === "duplicate") return taken;
-    const { deliveryId, bodySha256 } = taken.record;
-    await keepBody(ctx, { deliveryId, bodySha256, orgId: taken.listedFor }, sealed);
+    const { deliveryId, bodySha256, reason } = taken.record;
+    // What is in no list of ours is an account's own business, and nobody will have to look into it.
+    if (reason !== "TYPE_NOT_LISTED") {
+      await keepBody(ctx, { deliveryId, bodySha256, orgId: taken.listedFor }, sealed);
+    }
     return { status: taken.status };
   },
 });
@@ -117,12 +120,12 @@ export const retake = internalMutation({
   },
 });
 
-/** Schedules the parked deliveries about one object, a page at a time. */
+/** Schedules the parked deliveries that waited for the same, a page at a time. */
 export const resume = internalMutation({
-  args: { subjectId: v.string(), after: v.number() },
+  args: { of: waitingValidator, after: v.number() },
   returns: v.null(),
-  handler: async (ctx, args) => {
-    await resumeWaiting(ctx, args);
+  handler: async (ctx, { of, after }) => {
+    await resumeWaiting(ctx, of, after);
     return null;
   },
 });

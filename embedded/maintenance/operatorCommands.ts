@@ -12,6 +12,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
 const EXIT_REFUSED = 1;
 const EXIT_COULD_NOT_RUN = 2;
 
+/** Parked deliveries on one page: the most that there may be. */
+const PARKED_PAGE = 100;
+
 const answer = z.discriminatedUnion("status", [
   z.object({ status: z.literal("success"), value: z.unknown() }),
   z.object({ status: z.literal("error"), errorMessage: z.string() }),
@@ -83,9 +86,14 @@ const OPERATOR = [
 function addDeliveryCommands(program: Command, variables: Variables): void {
   program
     .command("deliveries")
-    .description("print the newest parked deliveries of providers, over all organisations")
-    .action(async () => {
-      await report(() => call(variables, "query", "operator/deliveries:parked", {}));
+    .description("print parked deliveries of providers, newest first, 100 a page")
+    .option("--org <orgId>", "of one organisation only")
+    .option("--reason <reason>", "parked for one reason only")
+    .option("--cursor <continueCursor>", "the page after the one that ended with it")
+    .action(async ({ org, cursor, ...asked }: { org?: string; reason?: string; cursor?: string }) => {
+      const paginationOpts = { numItems: PARKED_PAGE, cursor: cursor ?? null };
+      const args = { ...asked, ...(org === undefined ? {} : { orgId: org }), paginationOpts };
+      await report(() => call(variables, "query", "operator/deliveries:parked", args));
     });
   program
     .command("resolve-delivery <deliveryId>")

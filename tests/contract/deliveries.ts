@@ -54,6 +54,15 @@ async function parkedFor(
   return row?.reason ?? null;
 }
 
+/** Why the bodies that came under an id are parked, in order of the alphabet. */
+async function parkedReasons({ backend }: PaymentBackend, id: string): Promise<(string | null)[]> {
+  const { page: parked } = await backend.operator.query(internal.operator.deliveries.parked, PAGE);
+  return parked
+    .filter(({ deliveryId }) => deliveryId === id)
+    .map(({ reason }) => reason)
+    .sort();
+}
+
 export function authenticityContract(open: Open): void {
   let on: PaymentBackend;
   let target: OpenPayment;
@@ -207,7 +216,7 @@ export function authenticityContract(open: Open): void {
     ]) {
       const event = eventOf("payment_intent.succeeded", object);
       expect(await deliver(on, event)).toEqual(ACCEPTED);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect(parked.find(({ deliveryId }) => deliveryId === event.id)?.reason).toBe("MALFORMED");
     }
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
@@ -278,6 +287,23 @@ export function meaningContract(open: Open): void {
     expect(dismissed).toMatchObject({ status: "committed", outcome: "dismissed" });
   });
 
+  test("F01 an event that comes again with another count of who takes it is the same one", async () => {
+    const target = await openPayment(on);
+    const { client } = target.owner;
+    const event = { ...succeeded(target.intentId, { exchange_rate: 0.92 }), pending_webhooks: 2 };
+    await deliver(on, event);
+    const seq = await headSeq(client);
+    await deliver(on, { ...event, pending_webhooks: 1 });
+    const spread = JSON.stringify(Object.fromEntries(Object.entries(event).reverse()), null, 2);
+    expect(await on.post(spread, await headerFor(spread))).toEqual(ACCEPTED);
+    expect(await headSeq(client)).toBe(seq);
+    expect(await listed(client, event.id)).toEqual([{ status: "applied", reason: null }]);
+    // So is a conflict that comes again; but what the object says is no such count.
+    const other = { ...event, data: { object: { ...event.data.object, pending_webhooks: 1 } } };
+    for (const count of [2, 1, 0]) await deliver(on, { ...other, pending_webhooks: count });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY"]);
+  });
+
   test("F05 failed, canceled and processing after succeeded downgrade nothing", async () => {
     const target = await openPayment(on);
     await deliver(on, succeeded(target.intentId));
@@ -312,7 +338,7 @@ export function meaningContract(open: Open): void {
     const foreign = providerId("pi");
     await deliver(on, succeeded(foreign, { metadata, client_reference_id: target.paymentId }));
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
-    const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+    const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
     expect(parked[0]).toMatchObject({ reason: "UNKNOWN_OBJECT", orgId: null });
   });
 
@@ -331,7 +357,7 @@ export function meaningContract(open: Open): void {
     ] as const) {
       const event = succeeded(target.intentId, over);
       await deliver(on, event);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect([over, parked.find(({ deliveryId }) => deliveryId === event.id)?.reason]).toEqual([
         over,
         reason,
@@ -414,7 +440,7 @@ export function meaningContract(open: Open): void {
       ...{ currency: "eur", status: "appeal_needs_response", reason: "fraudulent" },
     });
     await deliver(on, dispute);
-    const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+    const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
     for (const { id } of [unknown, dispute]) {
       expect(parked.find(({ deliveryId }) => deliveryId === id)?.reason).toBe("UNKNOWN_STATUS");
     }
@@ -456,11 +482,68 @@ export function meaningContract(open: Open): void {
     ] as const) {
       const event = { ...succeeded(target.intentId), ...over };
       await deliver(on, event);
-      const parked = await on.backend.operator.query(internal.operator.deliveries.parked, {});
+      const { page: parked } = await on.backend.operator.query(internal.operator.deliveries.parked, PAGE);
       expect(parked.find(({ deliveryId }) => deliveryId === event.id)?.reason).toBe(reason);
     }
     await deliver(on, { ...succeeded(target.intentId), api_version: "2026-11-25.endive" });
     expect(await statusOf(target.owner.client, target.paymentId)).toBe("paid");
+  });
+
+  test("R40 an event of another release that comes again in the pinned one takes effect, once", async () => {
+    const target = await openPayment(on);
+    const { client } = target.owner;
+    const event = succeeded(target.intentId);
+    const unread = { ...event, api_version: "2026-09-30.dahlia" };
+    await deliver(on, unread);
+    expect(await parkedReasons(on, event.id)).toEqual(["WRONG_API_VERSION"]);
+    const seq = await headSeq(client);
+    expect(await deliver(on, event)).toEqual(ACCEPTED);
+    expect(await statusOf(client, target.paymentId)).toBe("paid");
+    expect(await headSeq(client)).toBe(seq + 1);
+    // The first body stays what it was, whatever comes again counts no more, and a third body is a conflict.
+    const counted = { ...unread, pending_webhooks: 1 };
+    for (const again of [event, unread, counted]) expect(await deliver(on, again)).toEqual(ACCEPTED);
+    expect(await parkedReasons(on, event.id)).toEqual(["WRONG_API_VERSION"]);
+    await deliver(on, { ...event, api_version: "2026-11-25.endive" });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY", "WRONG_API_VERSION"]);
+    expect(await headSeq(client)).toBe(seq + 1);
+    expect(await listed(client, event.id)).toContainEqual({ status: "applied", reason: null });
+  });
+
+  test("F03 R40 what comes again takes no place but that of its own event, waiting in another release", async () => {
+    const target = await openPayment(on);
+    const { operator } = on.backend;
+    const event = succeeded(target.intentId);
+    const unread = { api_version: "2026-09-30.dahlia" };
+    const dismiss = { deliveryId: event.id, reason: "other" };
+    const pairs: [what: string, first: typeof event, second: typeof event][] = [
+      ["still unread", { ...event, ...unread }, { ...event, api_version: "2026-04-22.endive" }],
+      ["another account", { ...event, ...unread }, { ...event, account: "acct_12345678" }],
+      [
+        "another type",
+        { ...event, ...unread },
+        eventOf("payment_intent.canceled", intent(target.intentId, "canceled")),
+      ],
+      ["no fact", { ...event, ...unread }, { ...event, data: { object: {} } }],
+      ["was of the other mode", { ...event, livemode: true }, event],
+      ["was malformed", { ...event, data: { object: {} } }, event],
+      ["was dismissed", { ...event, ...unread }, event],
+    ];
+    for (const [what, first, second] of pairs) {
+      const id = providerId("evt");
+      await deliver(on, { ...first, id });
+      if (what === "was dismissed") {
+        committed(
+          await operator.mutation(internal.operator.deliveries.dismiss, { ...dismiss, deliveryId: id }),
+        );
+      }
+      await deliver(on, { ...second, id });
+      expect([what, await parkedReasons(on, id)]).toEqual([
+        what,
+        expect.arrayContaining(["SAME_ID_OTHER_BODY"]),
+      ]);
+    }
+    expect(await statusOf(target.owner.client, target.paymentId)).toBe("awaiting_payment");
   });
 
   test("a delivery that comes before the provider's answer takes effect after it", async () => {
@@ -477,6 +560,49 @@ export function meaningContract(open: Open): void {
     expect(await listed(asked.owner.client, event.id)).toEqual([{ status: "applied", reason: null }]);
   });
 
+  test("the operator's list has pages, of one organisation and for one reason too", async () => {
+    const { operator } = on.backend;
+    const targets = [await openPayment(on), await openPayment(on)];
+    const sent: { id: string; orgId: string; reason: string }[] = [];
+    for (const over of [{ amount_received: 1 }, { currency: "usd" }, { amount_received: 2 }]) {
+      for (const { intentId, orgId } of targets) {
+        const event = succeeded(intentId, over);
+        await deliver(on, event);
+        sent.unshift({
+          id: event.id,
+          orgId,
+          reason: "currency" in over ? "CURRENCY_MISMATCH" : "AMOUNT_MISMATCH",
+        });
+      }
+    }
+    const pagesOf = async (
+      asked: { orgId?: string; reason?: string },
+      numItems: number,
+    ): Promise<string[][]> => {
+      const pages: string[][] = [];
+      for (let cursor: string | null = null; ;) {
+        const paginationOpts: { numItems: number; cursor: string | null } = { numItems, cursor };
+        const found = await operator.query(internal.operator.deliveries.parked, { ...asked, paginationOpts });
+        pages.push(found.page.map(({ deliveryId }) => deliveryId));
+        if (found.isDone) return pages;
+        cursor = found.continueCursor;
+      }
+    };
+    const [{ orgId }] = targets as [OpenPayment, OpenPayment];
+    const own = sent.filter((each) => each.orgId === orgId).map(({ id }) => id);
+    expect(await pagesOf({ orgId }, 2)).toEqual([own.slice(0, 2), own.slice(2)]);
+    expect(await pagesOf({ orgId }, 3)).toEqual([own]);
+    const amount = { orgId, reason: "AMOUNT_MISMATCH" };
+    const ids = sent
+      .filter((each) => each.orgId === orgId && each.reason === amount.reason)
+      .map(({ id }) => id);
+    expect(await pagesOf(amount, 1)).toEqual(ids.map((id) => [id]));
+    const over = (await pagesOf({ reason: "CURRENCY_MISMATCH" }, 1)).flat().slice(0, 2);
+    expect(over).toEqual(sent.filter(({ reason }) => reason === "CURRENCY_MISMATCH").map(({ id }) => id));
+    expect((await pagesOf({}, 5)).flat().slice(0, 6)).toEqual(sent.map(({ id }) => id));
+    expect(await pagesOf({ orgId: "org_NOBODY" }, 5)).toEqual([[]]);
+  });
+
   test("a delivery that waited and then says nothing new is listed without the reason it waited for", async () => {
     const asked = await requestPayment(on);
     const event = eventOf("payment_intent.requires_action", intent(asked.intentId, "requires_action"));
@@ -488,21 +614,31 @@ export function meaningContract(open: Open): void {
 
   test("R61 a raw body is kept sealed, opens for the operator, and goes when they say so", async () => {
     const { operator } = on.backend;
-    const event = eventOf("customer.created", {
-      id: "cus_1",
-      object: "customer",
-      email: "CANARY@example.com",
-    });
+    const personal = { receipt_email: "CANARY@example.com" };
+    const event = succeeded(providerId("pi"), personal);
     await deliver(on, event);
     const of = { deliveryId: event.id };
     const kept = await operator.query(internal.operator.deliveries.raw, of);
     expect(kept.map(({ text }) => JSON.parse(text) as unknown)).toEqual([event]);
     expect(await operator.mutation(internal.operator.deliveries.removeRaw, of)).toBe(1);
     expect(await operator.query(internal.operator.deliveries.raw, of)).toEqual([]);
-    await deliver(on, eventOf("customer.created", { id: "cus_2", object: "customer" }));
+    await deliver(on, succeeded(providerId("pi"), personal));
     await operator.mutation(internal.workers.rawDeliveries.next, {});
     const aged = { before: Date.now() + 1 };
     await operator.mutation(internal.workers.rawDeliveries.next, aged);
+  });
+
+  test("R61 of a type that is not listed no raw body is kept, and it is recorded once all the same", async () => {
+    const { operator } = on.backend;
+    const event = eventOf("customer.created", {
+      id: "cus_1",
+      object: "customer",
+      email: "CANARY@example.com",
+    });
+    for (let count = 0; count < 2; count += 1) expect(await deliver(on, event)).toEqual(ACCEPTED);
+    expect(await operator.query(internal.operator.deliveries.raw, { deliveryId: event.id })).toEqual([]);
+    await deliver(on, { ...event, data: { object: { id: "cus_2" } } });
+    expect(await parkedReasons(on, event.id)).toEqual(["SAME_ID_OTHER_BODY"]);
   });
 
   test("only owners and auditors list deliveries", async () => {
@@ -514,6 +650,15 @@ export function meaningContract(open: Open): void {
     const refusal = await refusalOf(manager.client.query(api.projections.deliveries.list, PAGE));
     expect(refusal.code).toBe("FORBIDDEN");
   });
+}
+
+/** The source that an event about a delivery has. */
+async function sourceOf(deliveryId: string, body: string, header: string): Promise<Record<string, unknown>> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
+  return {
+    ...{ kind: "webhook", provider: "stripe", deliveryId, signedAt: Number(header.slice(2, 12)) },
+    bodySha256: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+  };
 }
 
 /** What a door with a bug in it would ask the ledger to write. */
@@ -556,11 +701,7 @@ export function fenceContract(open: Open): void {
     const body = JSON.stringify(event);
     const header = await headerFor(body);
     await on.post(body, header);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
-    source = {
-      ...{ kind: "webhook", provider: "stripe", deliveryId: event.id, signedAt: Number(header.slice(2, 12)) },
-      bodySha256: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
-    };
+    source = await sourceOf(event.id, body, header);
   });
 
   test("INV-04 a confirmation that no delivery says is refused, whatever is wrong with it", async () => {
@@ -614,6 +755,28 @@ export function fenceContract(open: Open): void {
     expect(last.type).toBe("payment.confirmed");
     source = last.source;
     await expect(append({}, confirmed(), { expectedStreamVersion: 3 })).rejects.toThrow("INV-04");
+    expect(await readLedger(target.owner.client)).toEqual(entries);
+  });
+
+  test("INV-04 of an event that came in two releases only the body that was read can be cited", async () => {
+    target = await openPayment(on);
+    const event = succeeded(target.intentId);
+    const bodies = [{ ...event, api_version: "2026-09-30.dahlia" }, event].map((each) =>
+      JSON.stringify(each),
+    );
+    const cited: Record<string, unknown>[] = [];
+    for (const body of bodies) {
+      const header = await headerFor(body);
+      await on.post(body, header);
+      cited.push(await sourceOf(event.id, body, header));
+    }
+    const entries = await readLedger(target.owner.client);
+    expect(JSON.parse(entries.at(-1)?.text ?? "{}")).toMatchObject({ source: cited[1] });
+    for (const each of cited) {
+      await expect(append({ source: each }, confirmed(), { expectedStreamVersion: 3 })).rejects.toThrow(
+        "INV-04",
+      );
+    }
     expect(await readLedger(target.owner.client)).toEqual(entries);
   });
 

@@ -121,7 +121,7 @@ describe("the operator", () => {
       await deliver(on, event);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    const parked = await backend.operator.query(operator.parked, {});
+    const { page: parked } = await backend.operator.query(operator.parked, PAGE);
     expect(parked).toMatchObject([
       { deliveryId: late.id, reason: "CURRENCY_MISMATCH", status: "parked", orgId: target.orgId },
       { deliveryId: early.id, reason: "AMOUNT_MISMATCH", status: "parked", orgId: target.orgId },
@@ -135,7 +135,7 @@ describe("the operator", () => {
     expect(await backend.operator.mutation(operator.dismiss, dismiss)).toEqual({
       ...{ status: "committed", outcome: "dismissed", reason: "settled_at_provider" },
     });
-    expect(await backend.operator.query(operator.parked, {})).toHaveLength(1);
+    expect((await backend.operator.query(operator.parked, PAGE)).page).toHaveLength(1);
     const of = { deliveryId: early.id, operator: "on-call" };
     expect(await backend.operator.mutation(operator.resolve, of)).toMatchObject({ code: "NOT_FOUND" });
     expect(await backend.operator.mutation(operator.dismiss, dismiss)).toMatchObject({ code: "NOT_FOUND" });

@@ -360,6 +360,7 @@ describe("the ledger component", () => {
       "deliveries.ts insert deliveries",
       "deliveries.ts patch deliveries",
       "deliveries.ts patch deliveries",
+      "deliveries.ts patch deliveries",
       "deliveries.ts replace deliveries",
       "fence.ts delete accountLinks",
       "fence.ts insert accountLinks",

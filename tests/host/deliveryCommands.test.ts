@@ -60,9 +60,10 @@ test("deliveries prints what is parked, resolve-delivery and dismiss-delivery de
   await deliver(on, early);
   const list = await run("deliveries");
   expect(list).toMatchObject({ exit: 0, stderr: "" });
-  expect(JSON.parse(list.stdout)).toMatchObject([
-    { deliveryId: early.id, type: "payment_intent.succeeded", reason: "UNKNOWN_OBJECT", orgId: null },
-  ]);
+  expect(JSON.parse(list.stdout)).toMatchObject({
+    page: [{ deliveryId: early.id, type: "payment_intent.succeeded", reason: "UNKNOWN_OBJECT", orgId: null }],
+    isDone: true,
+  });
 
   const tooSoon = await run("resolve-delivery", early.id, "--operator", "on-call");
   expect(JSON.parse(tooSoon.stdout)).toEqual({
@@ -72,6 +73,17 @@ test("deliveries prints what is parked, resolve-delivery and dismiss-delivery de
   await deliver(on, wrong);
   await created(on, asked);
   await expect.poll(() => statusOf(asked.owner.client, asked.paymentId)).toBe("paid");
+  const own = await run("deliveries", "--org", asked.orgId, "--reason", "AMOUNT_MISMATCH");
+  expect(JSON.parse(own.stdout)).toMatchObject({ page: [{ deliveryId: wrong.id }], isDone: true });
+  for (const other of [
+    ["--org", "org_NOBODY"],
+    ["--reason", "WRONG_MODE"],
+    ["--cursor", "1"],
+  ]) {
+    expect(JSON.parse((await run("deliveries", ...other)).stdout)).toMatchObject({ page: [] });
+  }
+  const strange = await run("deliveries", "--cursor", "elsewhere");
+  expect(strange).toMatchObject({ exit: 2, stdout: "" });
   const late = await run("resolve-delivery", early.id);
   expect(late).toMatchObject({ exit: 1, stdout: "" });
   expect(late.stderr).toContain("NOT_FOUND");
@@ -85,7 +97,7 @@ test("deliveries prints what is parked, resolve-delivery and dismiss-delivery de
     ...{ status: "committed", outcome: "dismissed", reason: "test" },
   });
   expect(await listed(asked.owner.client, wrong.id)).toMatchObject([{ status: "dismissed" }]);
-  expect(JSON.parse((await run("deliveries")).stdout)).toEqual([]);
+  expect(JSON.parse((await run("deliveries")).stdout)).toMatchObject({ page: [], isDone: true });
   expect((await run("dismiss-delivery", providerId("evt"), "--reason", "test")).exit).toBe(1);
 });
 

@@ -75,7 +75,8 @@ test("R60 R61 payers' secrets, codes, raw bodies and signing secrets are in no f
     const answer = await fetch(door, { method: "POST", headers: { "stripe-signature": header }, body });
     expect(answer.status).toBe(200);
     const kept = await backend.operator.query(internal.operator.deliveries.raw, { deliveryId: sent.id });
-    expect(kept.map(({ text }) => text)).toEqual([body]);
+    // Of a type that nobody here listens to nothing is kept at all.
+    expect(kept.map(({ text }) => text)).toEqual(sent === event ? [body] : []);
   }
   await untilStatus(scene, paymentId, "paid");
   const code = await linkWithCode();

@@ -46,6 +46,7 @@ export type StripeEvent = {
   api_version: string;
   created: number;
   livemode: boolean;
+  pending_webhooks?: number;
   type: string;
   account?: string;
   data: { object: Record<string, unknown> };

@@ -182,23 +182,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Array<string>,
         Name
       >;
-      parked: FunctionReference<
-        "query",
-        "internal",
-        { limit: number },
-        Array<{
-          provider: "stripe";
-          deliveryId: string;
-          bodySha256: string;
-          type: string;
-          signedAt: number;
-          receivedAt: number;
-          status: "received" | "applied" | "nothing" | "parked" | "dismissed";
-          reason: null | string;
-          orgId: null | string;
-        }>,
-        Name
-      >;
       receive: FunctionReference<
         "mutation",
         "internal",
@@ -314,13 +297,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
-      waiting: FunctionReference<
-        "query",
-        "internal",
-        { subjectId: string; after: number; limit: number },
-        { deliveryIds: Array<string>; next: null | number },
-        Name
-      >;
     };
     incidents: {
       list: FunctionReference<
@@ -356,6 +332,44 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           }
         | { outcome: "damaged"; damage: { seq: number; kind: string } }
         | { outcome: "keyMissing"; keyId: string },
+        Name
+      >;
+    };
+    parked: {
+      list: FunctionReference<
+        "query",
+        "internal",
+        {
+          orgId?: string;
+          reason?: string;
+          before: null | number;
+          limit: number;
+        },
+        {
+          records: Array<{
+            provider: "stripe";
+            deliveryId: string;
+            bodySha256: string;
+            type: string;
+            signedAt: number;
+            receivedAt: number;
+            status: "received" | "applied" | "nothing" | "parked" | "dismissed";
+            reason: null | string;
+            orgId: null | string;
+          }>;
+          next: null | number;
+        },
+        Name
+      >;
+      waiting: FunctionReference<
+        "query",
+        "internal",
+        {
+          of: { subjectId: string } | { orgId: string; reason: string };
+          after: number;
+          limit: number;
+        },
+        { deliveryIds: Array<string>; next: null | number },
         Name
       >;
     };
