@@ -13,7 +13,7 @@ import {
   decideRefundUnknown,
 } from "../domain/paymentOutcomes.ts";
 import { findRequest } from "../domain/paymentRefunds.ts";
-import { loadAggregate } from "../pipeline/ledger.ts";
+import { holdsAccount, loadAggregate } from "../pipeline/ledger.ts";
 import { commitOutcome } from "../pipeline/outcome.ts";
 import { createRefund, findRefund } from "./stripe/refunds.ts";
 import {
@@ -21,9 +21,16 @@ import {
   afterSearching,
   REFUND_GIVEN_UP_MS,
   refundStep,
+  type Step,
   type Verdict,
 } from "./stripe/steps.ts";
-import { attemptArgs, failureValidators, JOB, missingValidator } from "./stripe/vocabulary.ts";
+import {
+  attemptArgs,
+  failureValidators,
+  JOB,
+  missingValidator,
+  NOT_LINKED_CODE,
+} from "./stripe/vocabulary.ts";
 
 const taskValidator = v.object({
   step: v.union(v.literal("create"), v.literal("find")),
@@ -93,6 +100,10 @@ export const begin = internalMutation({
     if (step === "settle") await settleEffect(ctx, { ...of, attempt }, { status: "done" });
     if (step === "doubt" || step === "settle" || request === undefined || paymentIntentId === null)
       return null;
+    if (!(await holdsAccount(ctx, orgId, account))) {
+      await leaveUncalled(ctx, { ...of, attempt, paymentId, refundId }, step);
+      return null;
+    }
     const { amountMinor, reason } = request;
     return {
       ...{ step: step === "find" ? "find" : "create", attempt, idempotencyKey, account, createdAt },
@@ -111,6 +122,17 @@ async function fallIntoDoubt(ctx: MutationCtx, of: Finishing): Promise<void> {
     ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "OUTCOME_UNKNOWN" },
     detail: `${paymentId} ${refundId}`,
   });
+}
+
+/**
+ * The account is not the organisation's any more, and may be another's by now: nothing is sent through it. Only before
+ * the first attempt it is sure that there is no refund.
+ */
+async function leaveUncalled(ctx: MutationCtx, of: Finishing, step: Step): Promise<void> {
+  const isFirst = step === "create" && of.attempt === 1;
+  const refused = { kind: "failed", code: NOT_LINKED_CODE } as const;
+  if (isFirst) await finishVerdict(ctx, of, afterCreating(refused, of));
+  else await fallIntoDoubt(ctx, of);
 }
 
 async function finishVerdict(ctx: MutationCtx, of: Finishing, verdict: Verdict): Promise<void> {

@@ -9,9 +9,10 @@ import {
   paymentRow,
   requestPayment,
   untilStatus,
+  type LedgerEvent,
   type PaymentScene,
 } from "../support/paymentScene.ts";
-import { committed, eventually, foundOrganization, freshly, key } from "../support/scene.ts";
+import { committed, defineService, eventually, foundOrganization, freshly, key } from "../support/scene.ts";
 
 let scene: PaymentScene;
 
@@ -135,15 +136,7 @@ test("Connect: an owner's account takes the payments; another organisation can't
   const other = await foundOrganization(scene.backend, "Studio Red");
   expect(await link(other.orgId, other.owner.subject, account)).toBe("taken");
 
-  const service = committed(
-    await owner.client.mutation(api.commands.services.define, {
-      name: "Massage",
-      durationMinutes: 60,
-      priceMinor: 5000,
-      idempotencyKey: key(),
-    }),
-  );
-  const linked = { owner, serviceId: service.result.serviceId };
+  const linked = { owner, serviceId: await defineService(owner.client) };
   const { paymentId } = await requestPayment(linked);
   const intent = intentOf((await payerSecret(linked, paymentId)).value);
   const atStripe = await scene.stripe.paymentIntents.retrieve(intent, {}, { stripeAccount: account });
@@ -159,4 +152,34 @@ test("Connect: an owner's account takes the payments; another organisation can't
       () => true,
     );
   await eventually(isGone);
+});
+
+test("what was paid through an account that another organisation holds by now is not given back from it", async () => {
+  const first = await foundOrganization(scene.backend, "Studio Green");
+  const account = await link(first.orgId, first.owner.subject);
+  const linked = { owner: first.owner, serviceId: await defineService(first.owner.client) };
+  const { paymentId } = await requestPayment(linked);
+  const intent = intentOf((await payerSecret(linked, paymentId)).value);
+  await scene.simulator.succeed(intent);
+  await untilStatus(linked, paymentId, "paid");
+  const fresh = await freshly(scene.backend, first.owner, first.orgId);
+  committed(await fresh.mutation(api.commands.stripeAccount.unlink, { idempotencyKey: key() }));
+  const second = await foundOrganization(scene.backend, "Studio Red");
+  expect(await link(second.orgId, second.owner.subject, account)).toBe(account);
+
+  committed(
+    await first.owner.client.mutation(api.commands.payments.requestRefund, {
+      paymentId,
+      reason: "requested_by_customer",
+      idempotencyKey: key(),
+    }),
+  );
+  const outcomes = async (): Promise<LedgerEvent[]> =>
+    (await ledgerOf(linked)).filter(({ type }) => /^payment\.refund(?!Requested)/.test(type));
+  await eventually(async () => (await outcomes()).length > 0);
+  expect(await outcomes()).toMatchObject([
+    { type: "payment.refundNotSubmitted", data: { code: "account_not_linked" } },
+  ]);
+  const atStripe = await scene.stripe.refunds.list({ payment_intent: intent }, { stripeAccount: account });
+  expect(atStripe.data).toEqual([]);
 });

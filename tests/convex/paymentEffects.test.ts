@@ -1,0 +1,193 @@
+/** Effects on payments, attempt by attempt: what is sent to Stripe, and what an answer, or none, leads to. */
+import { ulid } from "ulid";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { api, internal } from "../../convex/_generated/api.js";
+import { LEASE_MS } from "../../convex/access/outbox.ts";
+import { readLedger } from "../contract/ledger.ts";
+import { byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
+import {
+  created,
+  deliver,
+  requestPayment,
+  type OpenPayment,
+  type PaymentBackend,
+} from "../support/payments.ts";
+import { committed, foundOrganization, key, type Actor } from "../support/scene.ts";
+import { succeeded } from "../support/stripe.ts";
+import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
+import { openTestBackend, type TestBackend } from "../support/testBackend.ts";
+
+const { outbox, payments, refunds } = internal.effects;
+
+let backend: TestBackend;
+let on: PaymentBackend;
+/** Stripe, which refuses what it is asked. */
+const send = vi.fn(() =>
+  Promise.resolve(Response.json({ error: { type: "invalid_request_error" } }, { status: 400 })),
+);
+
+beforeEach(() => {
+  // Effects run when the test says so.
+  vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
+  send.mockClear();
+  vi.stubGlobal("fetch", send);
+  backend = openTestBackend(STRIPE_ENVIRONMENT);
+  on = {
+    backend,
+    post: async (body, header) => {
+      const headers = header === null ? {} : { "stripe-signature": header };
+      const response = await backend.t.fetch("/webhooks/stripe", { method: "POST", headers, body });
+      return { status: response.status, text: await response.text() };
+    },
+    append: () => Promise.reject(new Error("nothing is appended here")),
+  };
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+type Organization = { orgId: string; owner: Actor };
+type Effect = { outboxId: string; kind: string; subject: string; status: string; lastError: string | null };
+
+async function effectsOn({ orgId, paymentId }: OpenPayment): Promise<Effect[]> {
+  const found: Effect[] = [];
+  for (const status of ["pending", "running", "done", "failed", "unknown"] as const) {
+    const rows = await backend.operator.query(outbox.list, { orgId, status });
+    found.push(
+      ...rows.filter(({ subject }) => subject.startsWith(paymentId)).map((row) => ({ ...row, status })),
+    );
+  }
+  return found;
+}
+
+async function effectOn(payment: OpenPayment, kind: string): Promise<Effect & { orgId: string }> {
+  const [effect, other] = (await effectsOn(payment)).filter((each) => each.kind === kind);
+  if (effect === undefined || other !== undefined) throw new Error(`not one ${kind}`);
+  return { ...effect, orgId: payment.orgId };
+}
+
+const idsOf = ({ orgId, outboxId }: { orgId: string; outboxId: string }) => ({ orgId, outboxId });
+
+async function typesOf({ owner, paymentId }: OpenPayment): Promise<string[]> {
+  const events = (await readLedger(owner.client)).map(
+    ({ text }) => JSON.parse(text) as { type: string; stream: string },
+  );
+  return events.filter(({ stream }) => stream === `payment/${paymentId}`).map(({ type }) => type);
+}
+
+async function lastEvent({ owner }: Pick<OpenPayment, "owner">): Promise<unknown> {
+  const last = (await readLedger(owner.client)).at(-1);
+  return JSON.parse(last?.text ?? "null");
+}
+
+async function incidentsOf({ owner }: Pick<OpenPayment, "owner">): Promise<string[]> {
+  const { page } = await owner.client.query(api.projections.securityLog.list, {
+    paginationOpts: { numItems: 50, cursor: null },
+  });
+  return page
+    .filter(({ outcome }) => outcome === "found")
+    .map(({ code, detail }) => `${code} ${detail ?? ""}`);
+}
+
+async function requestRefund({ owner, paymentId }: OpenPayment): Promise<string> {
+  const args = { paymentId, reason: "requested_by_customer", idempotencyKey: key() } as const;
+  return committed(await owner.client.mutation(api.commands.payments.requestRefund, args)).result.refundId;
+}
+
+/** A payment that is paid through an account, or through the deployment's own. */
+async function paid(organization: Organization, account?: string): Promise<OpenPayment> {
+  const payment = await requestPayment(on, organization);
+  await created(on, payment);
+  await deliver(on, { ...succeeded(payment.intentId), ...(account === undefined ? {} : { account }) });
+  expect(await typesOf(payment)).toContain("payment.confirmed");
+  return payment;
+}
+
+/** Ends an account's link, and lets another organisation have it. */
+async function handOver(from: Organization, account: string): Promise<void> {
+  const by = byOwner(from, "stripeAccount.unlink");
+  const data = { account, reason: "owner_request" } as const;
+  await write(
+    backend,
+    from,
+    { stream: `stripeAccount/${from.orgId}`, type: "stripeAccount.unlinked", data },
+    by,
+  );
+  await linkAccount(backend, await foundOrganization(backend, "Studio Red"), account);
+}
+
+describe("an account that another organisation holds by now", () => {
+  let account: string;
+  let organization: Organization;
+  beforeEach(async () => {
+    account = `acct_${ulid()}`;
+    organization = await foundOrganization(backend);
+    await linkAccount(backend, organization, account);
+  });
+
+  test("gives nothing back: the refund is not submitted, and nothing is sent", async () => {
+    const payment = await paid(organization, account);
+    await handOver(organization, account);
+    const refundId = await requestRefund(payment);
+    await backend.t.action(refunds.run, idsOf(await effectOn(payment, "stripe.createRefund")));
+    expect(await lastEvent(payment)).toMatchObject({
+      type: "payment.refundNotSubmitted",
+      data: { refundId, code: "account_not_linked" },
+    });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test("gives nothing back at a later attempt either, and what the first one did stays in doubt", async () => {
+    const payment = await paid(organization, account);
+    await requestRefund(payment);
+    const effect = await effectOn(payment, "stripe.createRefund");
+    expect(await backend.operator.mutation(refunds.begin, idsOf(effect))).toMatchObject({ step: "create" });
+    await handOver(organization, account);
+    vi.setSystemTime(Date.now() + LEASE_MS + 1);
+    await backend.t.action(refunds.run, idsOf(effect));
+    expect((await typesOf(payment)).at(-1)).toBe("payment.refundUnknown");
+    // It is not looked for in books that are another organisation's.
+    await backend.t.action(refunds.run, idsOf(await effectOn(payment, "stripe.findRefund")));
+    expect(await effectOn(payment, "stripe.findRefund")).toMatchObject({ status: "unknown" });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test("takes no payment: it is not created, and nothing is sent", async () => {
+    const payment = await requestPayment(on, organization);
+    await handOver(organization, account);
+    await backend.t.action(payments.run, idsOf(await effectOn(payment, "stripe.createPayment")));
+    expect(await lastEvent(payment)).toMatchObject({
+      type: "payment.creationFailed",
+      data: { code: "account_not_linked" },
+    });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test("takes none at a later attempt either, and what the first one did stays in doubt", async () => {
+    const payment = await requestPayment(on, organization);
+    const effect = await effectOn(payment, "stripe.createPayment");
+    await backend.operator.mutation(payments.begin, idsOf(effect));
+    await handOver(organization, account);
+    vi.setSystemTime(Date.now() + LEASE_MS + 1);
+    await backend.t.action(payments.run, idsOf(effect));
+    expect((await typesOf(payment)).at(-1)).toBe("payment.creationUnknown");
+    await backend.t.action(payments.run, idsOf(await effectOn(payment, "stripe.findPayment")));
+    expect(await effectOn(payment, "stripe.findPayment")).toMatchObject({ status: "unknown" });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test("is not asked to call a payment off, and owners hear of it", async () => {
+    const payment = await requestPayment(on, organization);
+    await created(on, payment);
+    await handOver(organization, account);
+    const { paymentId } = payment;
+    committed(
+      await payment.owner.client.mutation(api.commands.payments.cancel, { paymentId, idempotencyKey: key() }),
+    );
+    await backend.t.action(payments.run, idsOf(await effectOn(payment, "stripe.cancelPayment")));
+    expect(await effectOn(payment, "stripe.cancelPayment")).toMatchObject({ status: "failed" });
+    expect(await incidentsOf(payment)).toEqual([`CANCEL_FAILED ${paymentId}`]);
+    expect(send).not.toHaveBeenCalled();
+  });
+});
