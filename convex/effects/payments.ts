@@ -150,10 +150,7 @@ async function fallIntoDoubt(ctx: MutationCtx, of: Finishing): Promise<void> {
   });
 }
 
-/**
- * The account is not the organisation's any more, and may be another's by now: nothing is sent through it. Only before
- * the first attempt it is sure that there is no payment.
- */
+/** The account is not the organisation's any more, and may be another's by now: nothing is sent through it. */
 async function leaveUncalled(
   ctx: MutationCtx,
   of: Finishing,
@@ -161,8 +158,8 @@ async function leaveUncalled(
 ): Promise<void> {
   const refused = { kind: "failed", code: NOT_LINKED_CODE } as const;
   if (step === "cancel") await endCancel(ctx, of, afterCancelling(refused));
-  else if (step === "create" && of.attempt === 1) await finishVerdict(ctx, of, afterCreating(refused, of));
-  else await fallIntoDoubt(ctx, of);
+  else if (step === "find") await fallIntoDoubt(ctx, of);
+  else await finishVerdict(ctx, of, afterCreating(refused, { ...of, isSure: false }));
 }
 
 async function keepSecret(
@@ -221,7 +218,7 @@ export const finishCreation = internalMutation({
     if (result.kind === "created") await finishCreated(ctx, of, result);
     else if (step === "find" || result.kind === "missing") {
       await finishVerdict(ctx, of, afterSearching(result, attempt, PAYMENT_GIVEN_UP_MS));
-    } else await finishVerdict(ctx, of, afterCreating(result, attempt));
+    } else await finishVerdict(ctx, of, afterCreating(result, { ...attempt, isSure: false }));
     return null;
   },
 });

@@ -22,7 +22,7 @@ const { outbox, payments, refunds } = internal.effects;
 let backend: TestBackend;
 let on: PaymentBackend;
 /** Stripe, which refuses what it is asked. */
-const send = vi.fn(() =>
+const send = vi.fn<(url: URL, init: RequestInit) => Promise<Response>>(() =>
   Promise.resolve(Response.json({ error: { type: "invalid_request_error" } }, { status: 400 })),
 );
 
@@ -189,5 +189,37 @@ describe("an account that another organisation holds by now", () => {
     expect(await effectOn(payment, "stripe.cancelPayment")).toMatchObject({ status: "failed" });
     expect(await incidentsOf(payment)).toEqual([`CANCEL_FAILED ${paymentId}`]);
     expect(send).not.toHaveBeenCalled();
+  });
+});
+
+describe("a second attempt", () => {
+  /** Takes the first attempt, of which nothing is heard any more. */
+  async function loseAttempt(
+    payment: OpenPayment,
+    kind: string,
+  ): Promise<{ orgId: string; outboxId: string }> {
+    const effect = idsOf(await effectOn(payment, kind));
+    const isRefund = kind === "stripe.createRefund";
+    await backend.operator.mutation(isRefund ? refunds.begin : payments.begin, effect);
+    vi.setSystemTime(Date.now() + LEASE_MS + 1);
+    return effect;
+  }
+
+  test("to give back that Stripe refuses ends nothing: what the first one did is looked for again", async () => {
+    const payment = await paid(await foundOrganization(backend));
+    await requestRefund(payment);
+    const effect = await loseAttempt(payment, "stripe.createRefund");
+    await backend.t.action(refunds.run, effect);
+    expect((await typesOf(payment)).at(-1)).toBe("payment.refundRequested");
+    expect(await effectOn(payment, "stripe.createRefund")).toMatchObject({ status: "pending" });
+    expect(send.mock.calls.map(([, init]) => init.method)).toEqual(["GET"]);
+  });
+
+  test("to create that Stripe refuses ends nothing: the payment is looked for", async () => {
+    const payment = await requestPayment(on, await foundOrganization(backend));
+    const effect = await loseAttempt(payment, "stripe.createPayment");
+    await backend.t.action(payments.run, effect);
+    expect((await typesOf(payment)).at(-1)).toBe("payment.creationUnknown");
+    expect(await effectOn(payment, "stripe.findPayment")).toMatchObject({ status: "pending" });
   });
 });

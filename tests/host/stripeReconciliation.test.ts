@@ -1,4 +1,6 @@
 /** Crashes between Stripe and the commit, the comparison with Stripe's books, and Connect. */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import {
@@ -92,6 +94,42 @@ test("H03: a host that is killed between Stripe's answer and its commit ends wit
     ({ type, stream }) => type === "payment.created" && stream === `payment/${paymentId}`,
   );
   expect(created.map(({ data }) => data["paymentIntentId"])).toEqual([intent]);
+});
+
+/** Stripe keeps the answers of a key of the API's apart: after a new one it knows no idempotency key of the old one's. */
+function forgetIdempotencyKeys(): void {
+  const file = path.join(scene.backend.host.dataDir, "stripe-simulator.json");
+  const books = JSON.parse(readFileSync(file, "utf8")) as { state: { idempotentAnswers: object } };
+  books.state.idempotentAnswers = { $map: [] };
+  writeFileSync(file, JSON.stringify(books));
+}
+
+test("H15: a refund whose answer was lost is given once, although Stripe knows its key no more", async () => {
+  const { paymentId } = await requestPayment(scene);
+  const intent = intentOf((await payerSecret(scene, paymentId)).value);
+  await scene.simulator.succeed(intent);
+  await untilStatus(scene, paymentId, "paid");
+  const slow = { kind: "slow", path: "/v1/refunds", method: "POST", times: 1, delay_ms: 60_000 };
+  await scene.simulator.flip("faults", slow);
+  committed(
+    await scene.owner.client.mutation(api.commands.payments.requestRefund, {
+      ...{ paymentId, amountMinor: 1000, reason: "requested_by_customer" },
+      idempotencyKey: key(),
+    }),
+  );
+  const made = async (): Promise<number[]> =>
+    (await scene.stripe.refunds.list({ payment_intent: intent })).data.map(({ amount }) => amount);
+  await eventually(async () => (await made()).length === 1);
+  await scene.backend.host.kill("SIGKILL");
+  forgetIdempotencyKeys();
+  await scene.backend.host.start();
+  await scene.backend.operator.mutation(internal.effects.outbox.retry, { orgId: scene.orgId });
+  const isSubmitted = async (): Promise<boolean> =>
+    (await ledgerOf(scene)).some(
+      ({ type, stream }) => type === "payment.refundSubmitted" && stream === `payment/${paymentId}`,
+    );
+  await eventually(isSubmitted);
+  expect(await made()).toEqual([1000]);
 });
 
 async function link(orgId: string, subject: string, account = "new"): Promise<string> {
