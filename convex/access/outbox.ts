@@ -177,6 +177,11 @@ export async function settleEffect(
   return true;
 }
 
+/** Ends an effect that was in doubt: what became of it is known by now. */
+export async function endDoubt(ctx: Pick<MutationCtx, "db">, effect: Doc<"outbox">): Promise<void> {
+  if (effect.status === "unknown") await change(ctx, effect, { status: "done", lastError: null });
+}
+
 /** Takes up what rested while an organisation was frozen. */
 export async function wakeEffects(ctx: MutationCtx, orgId: string): Promise<void> {
   const waiting = await tenantReader(ctx, orgId)

@@ -223,3 +223,57 @@ describe("a second attempt", () => {
     expect(await effectOn(payment, "stripe.findPayment")).toMatchObject({ status: "pending" });
   });
 });
+
+describe("the daily round", () => {
+  const DAY_MS = 24 * 60 * 60 * 1000;
+  const round = async ({ orgId }: OpenPayment): Promise<void> => {
+    await backend.t.action(internal.effects.reconciliation.step, { orgId, at: null });
+  };
+  const searchesOf = async (payment: OpenPayment): Promise<string[]> =>
+    (await effectsOn(payment))
+      .filter(({ kind }) => kind.startsWith("stripe.find"))
+      .map(({ kind, subject, status }) => `${kind} ${subject} ${status}`);
+
+  /** A refund of which nobody knows, and the search for it that found nothing out. */
+  async function doubted(payment: OpenPayment): Promise<string> {
+    const { paymentId } = payment;
+    const refundId = await requestRefund(payment);
+    const submitting = await effectOn(payment, "stripe.createRefund");
+    for (const [kind, step] of [
+      ["stripe.createRefund", "create"],
+      ["stripe.findRefund", "find"],
+    ] as const) {
+      const effect = idsOf(kind === "stripe.createRefund" ? submitting : await effectOn(payment, kind));
+      const attempts = step === "create" ? 1 : 12;
+      for (let attempt = 1; attempt <= attempts; attempt += 1) {
+        await backend.operator.mutation(refunds.begin, effect);
+        const result = { kind: "unknown" } as const;
+        const of = { ...effect, paymentId, refundId, attempt, step, createdAt: Date.now() };
+        await backend.operator.mutation(refunds.finish, { ...of, result });
+        vi.setSystemTime(Date.now() + DAY_MS / 4);
+      }
+    }
+    return refundId;
+  }
+
+  test("has a refund in doubt looked for again each day, however old its payment is, until it is known", async () => {
+    const payment = await paid(await foundOrganization(backend));
+    vi.setSystemTime(Date.now() + 30 * DAY_MS);
+    const refundId = await doubted(payment);
+    const search = `stripe.findRefund ${payment.paymentId} ${refundId}`;
+    expect(await searchesOf(payment)).toEqual([`${search} unknown`]);
+    await round(payment);
+    await round(payment);
+    expect(await searchesOf(payment)).toEqual([`${search} pending`, `${search} unknown`]);
+    const { orgId, paymentId } = payment;
+    const effect = (await effectsOn(payment)).find(({ status }) => status === "pending");
+    await backend.operator.mutation(refunds.finish, {
+      ...{ orgId, paymentId, refundId, outboxId: effect?.outboxId ?? "", attempt: 1, step: "find" },
+      ...{ createdAt: Date.now(), result: { kind: "submitted", providerRefundId: "re_3ABCDEFGH" } },
+    });
+    vi.setSystemTime(Date.now() + DAY_MS);
+    await round(payment);
+    expect(await searchesOf(payment)).toEqual([`${search} pending`, `${search} done`]);
+    expect((await effectsOn(payment)).filter(({ status }) => status === "unknown")).toEqual([]);
+  });
+});
