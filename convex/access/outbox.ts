@@ -10,7 +10,7 @@ import { ulid } from "ulid";
 import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx } from "../_generated/server.js";
-import { organizationOf } from "./lifecycle.ts";
+import { isRemoved, organizationOf } from "./lifecycle.ts";
 import { tenantReader, tenantWriter } from "./tenantDb.ts";
 
 export type EffectKind = Doc<"outbox">["kind"];
@@ -117,6 +117,23 @@ async function findEffect(
   return await tenantReader(ctx, orgId)
     .rows("outbox", "by_orgId_and_outboxId", (q) => q.eq("outboxId", outboxId))
     .unique();
+}
+
+/**
+ * Throws INV-09 unless an effect of the organisation is of one of these kinds and about this subject: whoever names
+ * another one has no answer about it. Of a removed organisation no row is left that could say so.
+ */
+export async function requireEffect(
+  ctx: Pick<MutationCtx, "db">,
+  { orgId, outboxId }: { orgId: string; outboxId: string },
+  kinds: readonly EffectKind[],
+  subject: string,
+): Promise<void> {
+  const row = await findEffect(ctx, orgId, outboxId);
+  if (row === null && (await isRemoved(ctx, orgId))) return;
+  if (row === null || !kinds.includes(row.kind) || row.subject !== subject) {
+    throw new Error(`INV-09 no effect of this kind is about ${subject}`);
+  }
 }
 
 async function change(

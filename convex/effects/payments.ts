@@ -9,7 +9,13 @@ import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
 import { environment } from "../access/environment.ts";
 import { isRemoved } from "../access/lifecycle.ts";
-import { claimEffect, settleEffect, type ClaimedEffect, type EffectOutcome } from "../access/outbox.ts";
+import {
+  claimEffect,
+  requireEffect,
+  settleEffect,
+  type ClaimedEffect,
+  type EffectOutcome,
+} from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
@@ -214,6 +220,7 @@ export const finishCreation = internalMutation({
   },
   returns: v.null(),
   handler: async (ctx, { step, createdAt, result, ...of }) => {
+    await requireEffect(ctx, of, ["stripe.createPayment", "stripe.findPayment"], of.paymentId);
     const attempt = { attempt: of.attempt, createdAt, now: Date.now() };
     if (result.kind === "created") await finishCreated(ctx, of, result);
     else if (step === "find" || result.kind === "missing") {
@@ -242,6 +249,7 @@ export const finishCancel = internalMutation({
   },
   returns: v.null(),
   handler: async (ctx, { result, ...of }) => {
+    await requireEffect(ctx, of, ["stripe.cancelPayment"], of.paymentId);
     await endCancel(ctx, of, result.kind === "asked" ? { status: "done" } : afterCancelling(result));
     return null;
   },

@@ -2,7 +2,7 @@
 import { v, type Infer } from "convex/values";
 import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
-import { claimEffect, settleEffect } from "../access/outbox.ts";
+import { claimEffect, requireEffect, settleEffect } from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
 import type { Aggregate } from "../domain/decision.ts";
@@ -157,6 +157,8 @@ export const finish = internalMutation({
   },
   returns: v.null(),
   handler: async (ctx, { step, createdAt, result, ...of }) => {
+    const subject = `${of.paymentId} ${of.refundId}`;
+    await requireEffect(ctx, of, ["stripe.createRefund", "stripe.findRefund"], subject);
     const attempt = { attempt: of.attempt, createdAt, now: Date.now() };
     if (result.kind === "submitted") {
       const { orgId, paymentId, refundId } = of;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import { LEASE_MS } from "../../convex/access/outbox.ts";
 import { readLedger } from "../contract/ledger.ts";
-import { byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
+import { BY_JOB, byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
 import {
   created,
   deliver,
@@ -266,7 +266,9 @@ describe("the daily round", () => {
     await round(payment);
     expect(await searchesOf(payment)).toEqual([`${search} pending`, `${search} unknown`]);
     const { orgId, paymentId } = payment;
-    const effect = (await effectsOn(payment)).find(({ status }) => status === "pending");
+    const effect = (await effectsOn(payment)).find(
+      ({ kind, status }) => kind === "stripe.findRefund" && status === "pending",
+    );
     await backend.operator.mutation(refunds.finish, {
       ...{ orgId, paymentId, refundId, outboxId: effect?.outboxId ?? "", attempt: 1, step: "find" },
       ...{ createdAt: Date.now(), result: { kind: "submitted", providerRefundId: "re_3ABCDEFGH" } },
@@ -275,5 +277,68 @@ describe("the daily round", () => {
     await round(payment);
     expect(await searchesOf(payment)).toEqual([`${search} pending`, `${search} done`]);
     expect((await effectsOn(payment)).filter(({ status }) => status === "unknown")).toEqual([]);
+  });
+});
+
+describe("an answer of Stripe's", () => {
+  const answer = (of: OpenPayment, outboxId: string): Promise<unknown> =>
+    backend.operator.mutation(payments.finishCreation, {
+      ...{ orgId: of.orgId, paymentId: of.paymentId, outboxId, attempt: 1, step: "create" },
+      ...{ createdAt: Date.now(), result: { ...told, paymentIntentId: of.intentId } },
+    });
+  const told = { kind: "created", livemode: false, secret: null } as const;
+
+  test("to no effect, another payment's, or one of another kind, binds nothing to a payment", async () => {
+    const organization = await foundOrganization(backend);
+    const [payment, other] = [await requestPayment(on, organization), await requestPayment(on, organization)];
+    const foreign = await requestPayment(on, await foundOrganization(backend));
+    const refunded = await paid(organization);
+    await requestRefund(refunded);
+    const before = await readLedger(payment.owner.client);
+    for (const [target, outboxId] of [
+      [payment, "out_none"],
+      [payment, (await effectOn(other, "stripe.createPayment")).outboxId],
+      [payment, (await effectOn(foreign, "stripe.createPayment")).outboxId],
+      [refunded, (await effectOn(refunded, "stripe.createRefund")).outboxId],
+    ] as const) {
+      await expect(answer(target, outboxId)).rejects.toThrow("INV-09");
+    }
+    expect(await readLedger(payment.owner.client)).toEqual(before);
+    await answer(payment, (await effectOn(payment, "stripe.createPayment")).outboxId);
+    expect((await typesOf(payment)).at(-1)).toBe("payment.created");
+  });
+
+  test("to another refund's effect submits nothing", async () => {
+    const payment = await paid(await foundOrganization(backend));
+    const refundId = await requestRefund(payment);
+    const { orgId, paymentId } = payment;
+    const finish = (outboxId: string): Promise<unknown> =>
+      backend.operator.mutation(refunds.finish, {
+        ...{ orgId, paymentId, refundId, outboxId, attempt: 1, step: "create", createdAt: Date.now() },
+        result: { kind: "submitted", providerRefundId: "re_3ABCDEFGH" },
+      });
+    await expect(finish((await effectOn(payment, "stripe.createPayment")).outboxId)).rejects.toThrow(
+      "INV-09",
+    );
+    await finish((await effectOn(payment, "stripe.createRefund")).outboxId);
+    expect((await typesOf(payment)).at(-1)).toBe("payment.refundSubmitted");
+  });
+
+  test.each([
+    { first: { paymentIntentId: "pi_3FIRSTFIRST" }, second: { paymentIntentId: "pi_3SECONDSECOND" } },
+    { first: { checkoutSessionId: "cs_FIRSTFIRST" }, second: { checkoutSessionId: "cs_SECONDSECOND" } },
+  ])("never gives a payment a second object: the ledger refuses $second", async ({ first, second }) => {
+    const organization = await foundOrganization(backend);
+    const { paymentId } = await requestPayment(on, organization);
+    const event = (ids: object): Parameters<typeof write>[2] => ({
+      ...{ stream: `payment/${paymentId}`, type: "payment.created" },
+      data: { ...ids, livemode: false },
+    });
+    await write(backend, organization, event(first), BY_JOB);
+    await write(backend, organization, event(first), BY_JOB);
+    await expect(write(backend, organization, event(second), BY_JOB)).rejects.toThrow("INV-04");
+    await expect(write(backend, organization, event({ ...first, ...second }), BY_JOB)).rejects.toThrow(
+      "INV-04",
+    );
   });
 });
