@@ -10,6 +10,7 @@ import { internalAction, internalMutation, type MutationCtx } from "../_generate
 import { environment } from "../access/environment.ts";
 import { isRemoved } from "../access/lifecycle.ts";
 import {
+  ATTEMPTS_MAX,
   claimEffect,
   requireEffect,
   settleEffect,
@@ -232,7 +233,8 @@ export const finishCreation = internalMutation({
 
 /** Ends or puts off a wish to cancel. That it was not carried out is nothing that a delivery will tell. */
 async function endCancel(ctx: MutationCtx, of: Finishing, outcome: EffectOutcome): Promise<void> {
-  if (!(await settleEffect(ctx, of, outcome)) || outcome.status !== "failed") return;
+  const isGivenUp = outcome.status === "failed" || (outcome.status === "retry" && of.attempt >= ATTEMPTS_MAX);
+  if (!(await settleEffect(ctx, of, outcome)) || !isGivenUp) return;
   const { orgId, paymentId } = of;
   await recordIncident(ctx, {
     ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "CANCEL_FAILED" },
@@ -245,12 +247,17 @@ export const finishCancel = internalMutation({
   args: {
     ...attemptArgs,
     paymentId: v.string(),
-    result: v.union(v.object({ kind: v.literal("asked") }), ...failureValidators),
+    result: v.union(
+      v.object({ kind: v.literal("asked") }),
+      v.object({ kind: v.literal("over") }),
+      ...failureValidators,
+    ),
   },
   returns: v.null(),
   handler: async (ctx, { result, ...of }) => {
     await requireEffect(ctx, of, ["stripe.cancelPayment"], of.paymentId);
-    await endCancel(ctx, of, result.kind === "asked" ? { status: "done" } : afterCancelling(result));
+    const isDone = result.kind === "asked" || result.kind === "over";
+    await endCancel(ctx, of, isDone ? { status: "done" } : afterCancelling(result));
     return null;
   },
 });
@@ -299,7 +306,8 @@ export const run = internalAction({
     const settings = stripeSettings();
     const unconfigured = { kind: "failed", code: "payments_not_configured" } as const;
     if (step === "cancel") {
-      const result = settings === null ? unconfigured : await cancelPayment(settings, task, task);
+      const options = { account: task.account, idempotencyKey: `${task.idempotencyKey}:${attempt}` };
+      const result = settings === null ? unconfigured : await cancelPayment(settings, task, options);
       await ctx.runMutation(internal.effects.payments.finishCancel, {
         ...{ ...of, attempt, result },
         paymentId: toCreate.paymentId,

@@ -19,7 +19,7 @@ import { listAnswer, paymentIntentAnswer, refundAnswer, type PaymentIntentAnswer
 import { callStripe } from "./stripe/client.ts";
 import { driftOf, isOrphan, isUnpaid, namedPayment, type Drift } from "./stripe/drift.ts";
 import { isProviderId } from "./stripe/identifiers.ts";
-import { cancelPayment, readAtStripe } from "./stripe/payments.ts";
+import { cancelPayment, retrieveIntent } from "./stripe/payments.ts";
 
 const NAME = "workers/reconciliation";
 const PAGE = 20;
@@ -181,10 +181,7 @@ async function refundedAtStripe(
 async function compare(settings: StripeSettings, row: Doc<"payments">): Promise<Drift | null> {
   const { paymentIntentId: intent, account } = row;
   if (!isProviderId("paymentIntent", intent)) return null;
-  const called = await callStripe(settings, (stripe) =>
-    stripe.paymentIntents.retrieve(intent, {}, ofAccount(account)),
-  );
-  const read = await readAtStripe(called, paymentIntentAnswer);
+  const read = await retrieveIntent(settings, intent, account);
   if (read.kind !== "read") return null;
   const refunded = row.status === "paid" ? await refundedAtStripe(settings, intent, account) : 0;
   if (refunded === null) return null;

@@ -2,7 +2,7 @@
 import { ulid } from "ulid";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
-import { LEASE_MS } from "../../convex/access/outbox.ts";
+import { ATTEMPTS_MAX, LEASE_MS } from "../../convex/access/outbox.ts";
 import { readLedger } from "../contract/ledger.ts";
 import { BY_JOB, byOwner, linkAccount, write } from "../support/linkedAccounts.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type OpenPayment,
   type PaymentBackend,
 } from "../support/payments.ts";
-import { committed, foundOrganization, key, type Actor } from "../support/scene.ts";
+import { committed, foundOrganization, HOUR_MS, key, type Actor } from "../support/scene.ts";
 import { succeeded } from "../support/stripe.ts";
 import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
 import { openTestBackend, type TestBackend } from "../support/testBackend.ts";
@@ -22,14 +22,14 @@ const { outbox, payments, refunds } = internal.effects;
 let backend: TestBackend;
 let on: PaymentBackend;
 /** Stripe, which refuses what it is asked. */
-const send = vi.fn<(url: URL, init: RequestInit) => Promise<Response>>(() =>
-  Promise.resolve(Response.json({ error: { type: "invalid_request_error" } }, { status: 400 })),
-);
+const refuse = (): Promise<Response> =>
+  Promise.resolve(Response.json({ error: { type: "invalid_request_error" } }, { status: 400 }));
+const send = vi.fn<(url: URL, init: RequestInit) => Promise<Response>>(refuse);
 
 beforeEach(() => {
   // Effects run when the test says so.
   vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
-  send.mockClear();
+  send.mockReset().mockImplementation(refuse);
   vi.stubGlobal("fetch", send);
   backend = openTestBackend(STRIPE_ENVIRONMENT);
   on = {
@@ -340,5 +340,50 @@ describe("an answer of Stripe's", () => {
     await expect(write(backend, organization, event({ ...first, ...second }), BY_JOB)).rejects.toThrow(
       "INV-04",
     );
+  });
+});
+
+describe("calling a payment off", () => {
+  async function cancelled(): Promise<{ payment: OpenPayment; effect: { orgId: string; outboxId: string } }> {
+    const payment = await requestPayment(on, await foundOrganization(backend));
+    await created(on, payment);
+    const { paymentId } = payment;
+    committed(
+      await payment.owner.client.mutation(api.commands.payments.cancel, { paymentId, idempotencyKey: key() }),
+    );
+    return { payment, effect: idsOf(await effectOn(payment, "stripe.cancelPayment")) };
+  }
+
+  test("has a key for each attempt, so that Stripe carries it out instead of repeating what it said", async () => {
+    const { payment, effect } = await cancelled();
+    send.mockImplementation(() => Promise.resolve(Response.json({ error: {} }, { status: 429 })));
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await backend.t.action(payments.run, effect);
+      vi.setSystemTime(Date.now() + HOUR_MS);
+    }
+    expect(await effectOn(payment, "stripe.cancelPayment")).toMatchObject({ status: "pending" });
+    const keys = send.mock.calls.map(([, { headers }]) => new Headers(headers).get("idempotency-key"));
+    expect(new Set(keys).size).toBe(3);
+    expect(await incidentsOf(payment)).toEqual([]);
+  });
+
+  test("that Stripe refuses while the payment is open is told", async () => {
+    const { payment, effect } = await cancelled();
+    await backend.t.action(payments.run, effect);
+    expect(await effectOn(payment, "stripe.cancelPayment")).toMatchObject({ status: "failed" });
+    expect(await incidentsOf(payment)).toEqual([`CANCEL_FAILED ${payment.paymentId}`]);
+  });
+
+  test("that came to nothing at the last attempt is told once", async () => {
+    const { payment, effect } = await cancelled();
+    const { paymentId } = payment;
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      expect(await incidentsOf(payment)).toEqual([]);
+      await backend.operator.mutation(payments.begin, effect);
+      const of = { ...effect, paymentId, attempt, result: { kind: "unknown" } } as const;
+      await backend.operator.mutation(payments.finishCancel, of);
+      vi.setSystemTime(Date.now() + 6 * HOUR_MS);
+    }
+    expect(await incidentsOf(payment)).toEqual([`CANCEL_FAILED ${paymentId}`]);
   });
 });
