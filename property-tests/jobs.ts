@@ -1,5 +1,6 @@
 /** What calls to the provider came to: its answers, as the effects' own transactions take them. */
 import { internal } from "../convex/_generated/api.js";
+import { effectAbout } from "../tests/support/payments.ts";
 import { organizationsInUse, takeAppended } from "./appended.ts";
 import { holderOf } from "./deliveryModel.ts";
 import type { Pick } from "./garbage.ts";
@@ -10,8 +11,22 @@ import { holdOf, organizationOf, type Draft, type Organization } from "./world.t
 
 const JOB = "effects/stripe";
 
-/** An attempt that nothing knows any more: its answer counts all the same, however late it is. */
-const LATE = { outboxId: "out_none", attempt: 1 };
+/**
+ * An attempt of an effect about a subject: its answer counts, however late it is. Of a removed organisation no effect is
+ * left, and it counts there too.
+ */
+async function attemptOf(
+  { bench }: Session,
+  about: { orgId: string; kinds: readonly string[]; subject: string },
+): Promise<{ outboxId: string; attempt: number }> {
+  const rows = await bench.jobs?.outbox();
+  const row = rows?.find(
+    ({ orgId, kind, subject }) =>
+      orgId === about.orgId && about.kinds.includes(kind) && subject === about.subject,
+  );
+  const outboxId = rows === undefined ? await effectAbout(bench.backend, about) : row?.outboxId;
+  return { outboxId: outboxId ?? "out_gone", attempt: 1 };
+}
 
 async function take(
   session: Session,
@@ -58,9 +73,13 @@ export async function answerCreation(session: Session, pick: Pick): Promise<void
   const ids = isPage
     ? { checkoutSessionId: providerName("cs", pick) }
     : { paymentIntentId: providerName("pi", pick) };
+  const late = await attemptOf(session, {
+    ...{ orgId, subject: paymentId },
+    kinds: ["stripe.createPayment", "stripe.findPayment"],
+  });
   const earliest = session.bench.now();
   await session.bench.backend.operator.mutation(internal.effects.payments.finishCreation, {
-    ...{ orgId, paymentId, ...LATE, step: "create", createdAt: earliest },
+    ...{ orgId, paymentId, ...late, step: "create", createdAt: earliest },
     result: { kind: "created", livemode: false, secret: null, ...ids },
   });
   for (const objectId of Object.values(ids)) {
@@ -84,9 +103,13 @@ export async function answerRefund(session: Session, pick: Pick): Promise<void> 
   const { paymentId } = row;
   // What it told of before the answer came, or a new one.
   const providerRefundId = providerName("re", pick);
+  const late = await attemptOf(session, {
+    ...{ orgId, subject: `${paymentId} ${refundId}` },
+    kinds: ["stripe.createRefund", "stripe.findRefund"],
+  });
   const earliest = session.bench.now();
   await session.bench.backend.operator.mutation(internal.effects.refunds.finish, {
-    ...{ orgId, paymentId, refundId, ...LATE, step: "create", createdAt: earliest },
+    ...{ orgId, paymentId, refundId, ...late, step: "create", createdAt: earliest },
     result: { kind: "submitted", providerRefundId },
   });
   const data = { refundId, providerRefundId };

@@ -10,7 +10,7 @@ import { ulid } from "ulid";
 import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx } from "../_generated/server.js";
-import { organizationOf } from "./lifecycle.ts";
+import { isRemoved, organizationOf } from "./lifecycle.ts";
 import { tenantReader, tenantWriter } from "./tenantDb.ts";
 
 export type EffectKind = Doc<"outbox">["kind"];
@@ -119,6 +119,23 @@ async function findEffect(
     .unique();
 }
 
+/**
+ * Throws INV-09 unless an effect of the organisation is of one of these kinds and about this subject: whoever names
+ * another one has no answer about it. Of a removed organisation no row is left that could say so.
+ */
+export async function requireEffect(
+  ctx: Pick<MutationCtx, "db">,
+  { orgId, outboxId }: { orgId: string; outboxId: string },
+  kinds: readonly EffectKind[],
+  subject: string,
+): Promise<void> {
+  const row = await findEffect(ctx, orgId, outboxId);
+  if (row === null && (await isRemoved(ctx, orgId))) return;
+  if (row === null || !kinds.includes(row.kind) || row.subject !== subject) {
+    throw new Error(`INV-09 no effect of this kind is about ${subject}`);
+  }
+}
+
 async function change(
   ctx: Pick<MutationCtx, "db">,
   current: Doc<"outbox">,
@@ -175,6 +192,11 @@ export async function settleEffect(
   await change(ctx, row, { status: "pending", notBefore, lastError: outcome.error });
   await scheduleEffect(ctx, row, notBefore);
   return true;
+}
+
+/** Ends an effect that was in doubt: what became of it is known by now. */
+export async function endDoubt(ctx: Pick<MutationCtx, "db">, effect: Doc<"outbox">): Promise<void> {
+  if (effect.status === "unknown") await change(ctx, effect, { status: "done", lastError: null });
 }
 
 /** Takes up what rested while an organisation was frozen. */

@@ -9,14 +9,21 @@ import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
 import { environment } from "../access/environment.ts";
 import { isRemoved } from "../access/lifecycle.ts";
-import { claimEffect, settleEffect, type ClaimedEffect } from "../access/outbox.ts";
+import {
+  ATTEMPTS_MAX,
+  claimEffect,
+  requireEffect,
+  settleEffect,
+  type ClaimedEffect,
+  type EffectOutcome,
+} from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
 import { tenantWriter } from "../access/tenantDb.ts";
 import type { Aggregate } from "../domain/decision.ts";
 import { payment, type Payment, type PaymentState } from "../domain/payment.ts";
 import { decideCreated, decideCreationFailed, decideCreationUnknown } from "../domain/paymentOutcomes.ts";
-import { loadAggregate } from "../pipeline/ledger.ts";
+import { holdsAccount, loadAggregate } from "../pipeline/ledger.ts";
 import { commitOutcome } from "../pipeline/outcome.ts";
 import { paymentMethodValidator, sealedValidator } from "../validators.ts";
 import { NONCE_BYTES, seal, type Sealed } from "../vault/seal.ts";
@@ -32,7 +39,13 @@ import {
   type Step,
   type Verdict,
 } from "./stripe/steps.ts";
-import { attemptArgs, failureValidators, JOB, missingValidator } from "./stripe/vocabulary.ts";
+import {
+  attemptArgs,
+  failureValidators,
+  JOB,
+  missingValidator,
+  NOT_LINKED_CODE,
+} from "./stripe/vocabulary.ts";
 
 const secretValidator = v.object({
   kind: v.union(v.literal("client_secret"), v.literal("url")),
@@ -115,6 +128,10 @@ export const begin = internalMutation({
       await fallIntoDoubt(ctx, { ...of, attempt, paymentId });
       return null;
     }
+    if (!(await holdsAccount(ctx, orgId, state.account))) {
+      await leaveUncalled(ctx, { ...of, attempt, paymentId }, step);
+      return null;
+    }
     const { account, method, amountMinor, currency, paymentIntentId, checkoutSessionId } = state;
     return {
       ...{ step, attempt, idempotencyKey, account, paymentIntentId, checkoutSessionId, createdAt },
@@ -138,6 +155,18 @@ async function fallIntoDoubt(ctx: MutationCtx, of: Finishing): Promise<void> {
     ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "OUTCOME_UNKNOWN" },
     detail: paymentId,
   });
+}
+
+/** The account is not the organisation's any more, and may be another's by now: nothing is sent through it. */
+async function leaveUncalled(
+  ctx: MutationCtx,
+  of: Finishing,
+  step: "create" | "find" | "cancel",
+): Promise<void> {
+  const refused = { kind: "failed", code: NOT_LINKED_CODE } as const;
+  if (step === "cancel") await endCancel(ctx, of, afterCancelling(refused));
+  else if (step === "find") await fallIntoDoubt(ctx, of);
+  else await finishVerdict(ctx, of, afterCreating(refused, { ...of, isSure: false }));
 }
 
 async function keepSecret(
@@ -192,24 +221,43 @@ export const finishCreation = internalMutation({
   },
   returns: v.null(),
   handler: async (ctx, { step, createdAt, result, ...of }) => {
+    await requireEffect(ctx, of, ["stripe.createPayment", "stripe.findPayment"], of.paymentId);
     const attempt = { attempt: of.attempt, createdAt, now: Date.now() };
     if (result.kind === "created") await finishCreated(ctx, of, result);
     else if (step === "find" || result.kind === "missing") {
       await finishVerdict(ctx, of, afterSearching(result, attempt, PAYMENT_GIVEN_UP_MS));
-    } else await finishVerdict(ctx, of, afterCreating(result, attempt));
+    } else await finishVerdict(ctx, of, afterCreating(result, { ...attempt, isSure: false }));
     return null;
   },
 });
+
+/** Ends or puts off a wish to cancel. That it was not carried out is nothing that a delivery will tell. */
+async function endCancel(ctx: MutationCtx, of: Finishing, outcome: EffectOutcome): Promise<void> {
+  const isGivenUp = outcome.status === "failed" || (outcome.status === "retry" && of.attempt >= ATTEMPTS_MAX);
+  if (!(await settleEffect(ctx, of, outcome)) || !isGivenUp) return;
+  const { orgId, paymentId } = of;
+  await recordIncident(ctx, {
+    ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "CANCEL_FAILED" },
+    detail: paymentId,
+  });
+}
 
 /** What came of asking Stripe to call a payment off; the payment itself waits for Stripe's word. */
 export const finishCancel = internalMutation({
   args: {
     ...attemptArgs,
-    result: v.union(v.object({ kind: v.literal("asked") }), ...failureValidators),
+    paymentId: v.string(),
+    result: v.union(
+      v.object({ kind: v.literal("asked") }),
+      v.object({ kind: v.literal("over") }),
+      ...failureValidators,
+    ),
   },
   returns: v.null(),
   handler: async (ctx, { result, ...of }) => {
-    await settleEffect(ctx, of, result.kind === "asked" ? { status: "done" } : afterCancelling(result));
+    await requireEffect(ctx, of, ["stripe.cancelPayment"], of.paymentId);
+    const isDone = result.kind === "asked" || result.kind === "over";
+    await endCancel(ctx, of, isDone ? { status: "done" } : afterCancelling(result));
     return null;
   },
 });
@@ -258,8 +306,12 @@ export const run = internalAction({
     const settings = stripeSettings();
     const unconfigured = { kind: "failed", code: "payments_not_configured" } as const;
     if (step === "cancel") {
-      const result = settings === null ? unconfigured : await cancelPayment(settings, task, task);
-      await ctx.runMutation(internal.effects.payments.finishCancel, { ...of, attempt, result });
+      const options = { account: task.account, idempotencyKey: `${task.idempotencyKey}:${attempt}` };
+      const result = settings === null ? unconfigured : await cancelPayment(settings, task, options);
+      await ctx.runMutation(internal.effects.payments.finishCancel, {
+        ...{ ...of, attempt, result },
+        paymentId: toCreate.paymentId,
+      });
       return null;
     }
     const result = settings === null ? unconfigured : await creationOf(settings, task);

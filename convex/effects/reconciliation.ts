@@ -1,7 +1,8 @@
 /**
- * Compares an organisation's payments with Stripe by reading, a page per step: those that are open, those that were paid
- * in the last week, then what Stripe has in our name and we don't know. It reports what differs, looks again for what is
- * in doubt, and calls off orphans that nobody paid; it never makes a payment paid, because only a delivery does.
+ * Compares an organisation's payments with Stripe by reading, a page per step: it has what is in doubt looked for again,
+ * then goes through the payments that are open, those that were paid in the last week, and what Stripe has in our name
+ * and we don't know. It reports what differs and calls off orphans that nobody paid; it never makes a payment paid,
+ * because only a delivery does.
  */
 import { v, type Infer } from "convex/values";
 import { ulid } from "ulid";
@@ -9,16 +10,16 @@ import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { internalAction, internalMutation, internalQuery, type ActionCtx } from "../_generated/server.js";
 import { organizationOf } from "../access/lifecycle.ts";
-import { enqueueEffect } from "../access/outbox.ts";
+import { endDoubt, enqueueEffect, type EffectKind } from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
 import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
-import { tenantReader } from "../access/tenantDb.ts";
+import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import schema from "../schema.ts";
 import { listAnswer, paymentIntentAnswer, refundAnswer, type PaymentIntentAnswer } from "./stripe/answers.ts";
 import { callStripe } from "./stripe/client.ts";
 import { driftOf, isOrphan, isUnpaid, namedPayment, type Drift } from "./stripe/drift.ts";
 import { isProviderId } from "./stripe/identifiers.ts";
-import { cancelPayment, readAtStripe } from "./stripe/payments.ts";
+import { cancelPayment, retrieveIntent } from "./stripe/payments.ts";
 
 const NAME = "workers/reconciliation";
 const PAGE = 20;
@@ -28,13 +29,20 @@ const ORPHAN_DAYS = 2;
 const ORPHAN_PAGES = 10;
 
 /** In this order; what is over and unpaid has nothing to compare. */
-const STATUSES = ["creation_unknown", "awaiting_payment", "processing", "failed", "paid"] as const;
+const STATUSES = ["awaiting_payment", "processing", "failed", "paid"] as const;
 
 const position = v.object({
   status: v.union(...STATUSES.map((status) => v.literal(status))),
   after: v.string(),
 });
 type Position = Infer<typeof position>;
+
+/** Where a round is: among the effects in doubt, after a cursor, or among the payments. */
+const place = v.union(
+  v.object({ status: v.literal("in_doubt"), after: v.union(v.string(), v.null()) }),
+  position,
+);
+type Place = Infer<typeof place>;
 
 const paymentValidator = v.object({
   ...schema.tables.payments.validator.fields,
@@ -43,6 +51,10 @@ const paymentValidator = v.object({
 });
 
 const comparedPayment = v.object({ paymentId: v.string(), version: v.number() });
+
+async function accountOf(tenant: TenantReader): Promise<string | null> {
+  return (await tenant.rows("stripeAccounts", "by_orgId").unique())?.linked?.account ?? null;
+}
 
 /** A page of an organisation's payments in one status, oldest first, after an id; none while it is frozen or closed. */
 export const page = internalQuery({
@@ -57,8 +69,17 @@ export const page = internalQuery({
         q.eq("status", at.status).gt("paymentId", at.after),
       )
       .take(PAGE);
-    const linked = (await tenant.rows("stripeAccounts", "by_orgId").unique())?.linked ?? null;
-    return { rows, account: linked?.account ?? null };
+    return { rows, account: await accountOf(tenant) };
+  },
+});
+
+/** The organisation's own account at the provider; null when it has none, or does not work. */
+export const linkedAccount = internalQuery({
+  args: { orgId: v.string() },
+  returns: v.union(v.string(), v.null()),
+  handler: async (ctx, { orgId }): Promise<string | null> => {
+    if ((await organizationOf(ctx, orgId))?.lifecycle.status !== "active") return null;
+    return await accountOf(tenantReader(ctx, orgId));
   },
 });
 
@@ -91,16 +112,49 @@ export const report = internalMutation({
   },
 });
 
-/** Has a payment or refund that is in doubt looked for again, once a day. */
+/** What looks for the subject of an effect that ended in doubt; null when it was not about a payment or refund. */
+function searchFor({ kind }: Doc<"outbox">): EffectKind | null {
+  if (kind === "stripe.createPayment" || kind === "stripe.findPayment") return "stripe.findPayment";
+  return kind === "stripe.createRefund" || kind === "stripe.findRefund" ? "stripe.findRefund" : null;
+}
+
+/** Whether nobody knows yet what became of a subject: a payment, or a payment's refund. */
+function isInDoubt(row: Doc<"payments"> | null, refundId: string | undefined): boolean {
+  if (row === null) return false;
+  if (refundId !== undefined) {
+    return row.refundRequests.some((each) => each.refundId === refundId && each.status === "unknown");
+  }
+  const isKnown = row.paymentIntentId !== null || row.checkoutSessionId !== null;
+  // One that was cancelled while its creating was under way may be payable at Stripe.
+  return !isKnown && (row.status === "creation_unknown" || row.status === "cancelled");
+}
+
+/**
+ * Has what is in doubt looked for again, once a day, however long ago it was asked for; effects whose subject is in doubt
+ * no more are done. A page, in an organisation that works; returns where the next one begins, null after the last.
+ */
 export const lookAgain = internalMutation({
-  args: { orgId: v.string(), paymentId: v.string(), refundId: v.union(v.string(), v.null()) },
-  returns: v.null(),
-  handler: async (ctx, { orgId, paymentId, refundId }) => {
-    const kind = refundId === null ? "stripe.findPayment" : "stripe.findRefund";
-    const subject = refundId === null ? paymentId : `${paymentId} ${refundId}`;
+  args: { orgId: v.string(), cursor: v.union(v.string(), v.null()) },
+  returns: v.union(v.string(), v.null()),
+  handler: async (ctx, { orgId, cursor }): Promise<string | null> => {
+    if ((await organizationOf(ctx, orgId))?.lifecycle.status !== "active") return null;
     const day = Math.floor(Date.now() / DAY_MS);
-    await enqueueEffect(ctx, orgId, { kind, subject, idempotencyKey: `${kind}:${subject}:${day}` });
-    return null;
+    const tenant = tenantReader(ctx, orgId);
+    const found = await tenant
+      .rows("outbox", "by_orgId_and_status", (q) => q.eq("status", "unknown"))
+      .paginate({ numItems: PAGE, cursor });
+    for (const effect of found.page) {
+      const kind = searchFor(effect);
+      if (kind === null) continue;
+      const { subject } = effect;
+      const [paymentId = "", refundId] = subject.split(" ");
+      const row = await tenant
+        .rows("payments", "by_orgId_and_paymentId", (q) => q.eq("paymentId", paymentId))
+        .unique();
+      if (!isInDoubt(row, refundId)) await endDoubt(ctx, effect);
+      else await enqueueEffect(ctx, orgId, { kind, subject, idempotencyKey: `${kind}:${subject}:${day}` });
+    }
+    return found.isDone ? null : found.continueCursor;
   },
 });
 
@@ -127,25 +181,22 @@ async function refundedAtStripe(
 async function compare(settings: StripeSettings, row: Doc<"payments">): Promise<Drift | null> {
   const { paymentIntentId: intent, account } = row;
   if (!isProviderId("paymentIntent", intent)) return null;
-  const called = await callStripe(settings, (stripe) =>
-    stripe.paymentIntents.retrieve(intent, {}, ofAccount(account)),
-  );
-  const read = await readAtStripe(called, paymentIntentAnswer);
+  const read = await retrieveIntent(settings, intent, account);
   if (read.kind !== "read") return null;
   const refunded = row.status === "paid" ? await refundedAtStripe(settings, intent, account) : 0;
   if (refunded === null) return null;
   return driftOf(row, read.value, { refunded, livemode: settings.livemode });
 }
 
-async function comparePage(ctx: ActionCtx, settings: StripeSettings, rows: Doc<"payments">[]): Promise<void> {
+async function comparePage(
+  ctx: ActionCtx,
+  settings: StripeSettings,
+  { rows, account }: { rows: Doc<"payments">[]; account: string | null },
+): Promise<void> {
   for (const row of rows) {
-    const { orgId, paymentId, version, status, refundRequests } = row;
-    if (status === "creation_unknown") {
-      await ctx.runMutation(internal.effects.reconciliation.lookAgain, { orgId, paymentId, refundId: null });
-    }
-    for (const { refundId } of refundRequests.filter((request) => request.status === "unknown")) {
-      await ctx.runMutation(internal.effects.reconciliation.lookAgain, { orgId, paymentId, refundId });
-    }
+    const { orgId, paymentId, version } = row;
+    // What another organisation may hold by now is not looked at.
+    if (row.account !== null && row.account !== account) continue;
     const drift = await compare(settings, row);
     if (drift === null) continue;
     const payment = { paymentId, version };
@@ -223,27 +274,44 @@ function following({ status }: Position): Position | null {
   return next === undefined ? null : beginningOf(next);
 }
 
+/** Goes through one page; returns where the next one begins, null after the last. */
+async function visit(
+  ctx: ActionCtx,
+  settings: StripeSettings,
+  orgId: string,
+  at: Place,
+): Promise<Place | null> {
+  if (at.status === "in_doubt") {
+    const cursor: string | null = await ctx.runMutation(internal.effects.reconciliation.lookAgain, {
+      orgId,
+      cursor: at.after,
+    });
+    return cursor === null ? beginningOf(STATUSES[0]) : { ...at, after: cursor };
+  }
+  const found: { rows: Doc<"payments">[]; account: string | null } = await ctx.runQuery(
+    internal.effects.reconciliation.page,
+    { orgId, at },
+  );
+  await comparePage(ctx, settings, found);
+  const last = found.rows.at(-1);
+  return found.rows.length === PAGE && last !== undefined ? { ...at, after: last.paymentId } : following(at);
+}
+
 /** One page of one organisation; schedules the next one, and after the last the next organisation. */
 export const step = internalAction({
-  args: { orgId: v.string(), at: v.union(v.null(), position) },
+  args: { orgId: v.string(), at: v.union(v.null(), place) },
   returns: v.null(),
   handler: async (ctx, { orgId, at }): Promise<null> => {
     const settings = stripeSettings();
     if (settings === null) return null;
-    const current = at ?? beginningOf(STATUSES[0]);
-    const found: { rows: Doc<"payments">[]; account: string | null } = await ctx.runQuery(
-      internal.effects.reconciliation.page,
-      { orgId, at: current },
-    );
-    const { rows, account } = found;
-    await comparePage(ctx, settings, rows);
-    const last = rows.at(-1);
-    const goesOn = rows.length === PAGE && last !== undefined;
-    const next = goesOn ? { ...current, after: last.paymentId } : following(current);
+    const next = await visit(ctx, settings, orgId, at ?? { status: "in_doubt", after: null });
     if (next !== null) {
       await ctx.scheduler.runAfter(0, internal.effects.reconciliation.step, { orgId, at: next });
       return null;
     }
+    const account: string | null = await ctx.runQuery(internal.effects.reconciliation.linkedAccount, {
+      orgId,
+    });
     await findOrphans(ctx, settings, orgId, account);
     await ctx.scheduler.runAfter(0, internal.workers.reconciliation.next, { after: orgId });
     return null;

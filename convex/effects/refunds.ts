@@ -2,9 +2,9 @@
 import { v, type Infer } from "convex/values";
 import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, type MutationCtx } from "../_generated/server.js";
-import { claimEffect, settleEffect } from "../access/outbox.ts";
+import { claimEffect, requireEffect, settleEffect } from "../access/outbox.ts";
 import { recordIncident } from "../access/securityLog.ts";
-import { stripeSettings } from "../access/stripeSettings.ts";
+import { stripeSettings, type StripeSettings } from "../access/stripeSettings.ts";
 import type { Aggregate } from "../domain/decision.ts";
 import { payment, type PaymentState } from "../domain/payment.ts";
 import {
@@ -13,17 +13,24 @@ import {
   decideRefundUnknown,
 } from "../domain/paymentOutcomes.ts";
 import { findRequest } from "../domain/paymentRefunds.ts";
-import { loadAggregate } from "../pipeline/ledger.ts";
+import { holdsAccount, loadAggregate } from "../pipeline/ledger.ts";
 import { commitOutcome } from "../pipeline/outcome.ts";
-import { createRefund, findRefund } from "./stripe/refunds.ts";
+import { createRefund, findRefund, type RefundResult } from "./stripe/refunds.ts";
 import {
   afterCreating,
   afterSearching,
   REFUND_GIVEN_UP_MS,
   refundStep,
+  type Step,
   type Verdict,
 } from "./stripe/steps.ts";
-import { attemptArgs, failureValidators, JOB, missingValidator } from "./stripe/vocabulary.ts";
+import {
+  attemptArgs,
+  failureValidators,
+  JOB,
+  missingValidator,
+  NOT_LINKED_CODE,
+} from "./stripe/vocabulary.ts";
 
 const taskValidator = v.object({
   step: v.union(v.literal("create"), v.literal("find")),
@@ -93,6 +100,10 @@ export const begin = internalMutation({
     if (step === "settle") await settleEffect(ctx, { ...of, attempt }, { status: "done" });
     if (step === "doubt" || step === "settle" || request === undefined || paymentIntentId === null)
       return null;
+    if (!(await holdsAccount(ctx, orgId, account))) {
+      await leaveUncalled(ctx, { ...of, attempt, paymentId, refundId }, step);
+      return null;
+    }
     const { amountMinor, reason } = request;
     return {
       ...{ step: step === "find" ? "find" : "create", attempt, idempotencyKey, account, createdAt },
@@ -111,6 +122,13 @@ async function fallIntoDoubt(ctx: MutationCtx, of: Finishing): Promise<void> {
     ...{ orgId, actor: `system/${JOB}`, function: JOB, code: "OUTCOME_UNKNOWN" },
     detail: `${paymentId} ${refundId}`,
   });
+}
+
+/** The account is not the organisation's any more, and may be another's by now: nothing is sent through it. */
+async function leaveUncalled(ctx: MutationCtx, of: Finishing, step: Step): Promise<void> {
+  const refused = { kind: "failed", code: NOT_LINKED_CODE } as const;
+  if (step === "find") await fallIntoDoubt(ctx, of);
+  else await finishVerdict(ctx, of, afterCreating(refused, { ...of, isSure: false }));
 }
 
 async function finishVerdict(ctx: MutationCtx, of: Finishing, verdict: Verdict): Promise<void> {
@@ -139,6 +157,8 @@ export const finish = internalMutation({
   },
   returns: v.null(),
   handler: async (ctx, { step, createdAt, result, ...of }) => {
+    const subject = `${of.paymentId} ${of.refundId}`;
+    await requireEffect(ctx, of, ["stripe.createRefund", "stripe.findRefund"], subject);
     const attempt = { attempt: of.attempt, createdAt, now: Date.now() };
     if (result.kind === "submitted") {
       const { orgId, paymentId, refundId } = of;
@@ -148,10 +168,31 @@ export const finish = internalMutation({
       await commitOutcome(ctx, place, (state) => decideRefundSubmitted(state, told));
     } else if (step === "find" || result.kind === "missing") {
       await finishVerdict(ctx, of, afterSearching(result, attempt, REFUND_GIVEN_UP_MS));
-    } else await finishVerdict(ctx, of, afterCreating(result, attempt));
+    } else await finishVerdict(ctx, of, afterCreating(result, { ...attempt, isSure: true }));
     return null;
   },
 });
+
+/**
+ * Makes a refund, or looks for it; `step` is what the result is of. An attempt before this one may have made it, under an
+ * API key that was replaced since, with which Stripe forgets the idempotency key too. So from the second one on it is
+ * looked for first, and made only when the refunds of its payment were read to their end without it.
+ */
+async function submitOrFind(
+  settings: StripeSettings | null,
+  task: Task,
+): Promise<{ step: Task["step"]; result: RefundResult }> {
+  const { refund, attempt } = task;
+  const looks = task.step === "find" || attempt > 1;
+  if (settings === null) {
+    return { step: looks ? "find" : "create", result: { kind: "failed", code: "payments_not_configured" } };
+  }
+  if (looks) {
+    const found = await findRefund(settings, refund, task);
+    if (task.step === "find" || found.kind !== "missing") return { step: "find", result: found };
+  }
+  return { step: "create", result: await createRefund(settings, refund, task) };
+}
 
 /** Runs one attempt of `stripe.createRefund` or `stripe.findRefund`. */
 export const run = internalAction({
@@ -160,15 +201,9 @@ export const run = internalAction({
   handler: async (ctx, of): Promise<null> => {
     const task = await ctx.runMutation(internal.effects.refunds.begin, of);
     if (task === null) return null;
-    const { step, attempt, createdAt, refund } = task;
-    const settings = stripeSettings();
-    const call = step === "find" ? findRefund : createRefund;
-    const result =
-      settings === null
-        ? ({ kind: "failed", code: "payments_not_configured" } as const)
-        : await call(settings, refund, task);
+    const { attempt, createdAt, refund } = task;
     await ctx.runMutation(internal.effects.refunds.finish, {
-      ...{ ...of, attempt, step, createdAt, result },
+      ...{ ...of, attempt, createdAt, ...(await submitOrFind(stripeSettings(), task)) },
       paymentId: refund.paymentId,
       refundId: refund.refundId,
     });

@@ -123,7 +123,8 @@ export const finishExchange = internalMutation({
       await finishExchanged(ctx, of, linkId, result);
       return null;
     }
-    const verdict = afterCreating(result, of);
+    // A code works once, so that a refusal ends it, whichever attempt was carried out.
+    const verdict = afterCreating(result, { ...of, isSure: true });
     if (verdict.kind === "again") await settleEffect(ctx, of, verdict.outcome);
     else {
       const reason = verdict.kind === "over" ? "denied" : "unknown_outcome";

@@ -207,8 +207,21 @@ export async function useUp(ctx: MutationCtx, citation: Citation, eventIds: stri
   await learnFrom(ctx, fact, { ...place, account: row.account });
 }
 
+/** What earlier events of a payment, and this one, call its object at the provider in a field. */
+async function namedIn(ctx: MutationCtx, { orgId, stream }: Place, field: string): Promise<Set<unknown>> {
+  const names = new Set<unknown>();
+  const rows = ctx.db
+    .query("events")
+    .withIndex("by_orgId_and_stream_and_streamVersion", (q) => q.eq("orgId", orgId).eq("stream", stream));
+  for await (const row of rows) {
+    const name = eventOfRow(row).data[field];
+    if (name !== undefined) names.add(name);
+  }
+  return names;
+}
+
 async function followCreated(ctx: MutationCtx, place: Place, data: Data): Promise<void> {
-  const { orgId } = place;
+  const { orgId, stream } = place;
   if (data["livemode"] !== stripeEnvironment().livemode) refuse(orgId, "a payment of the other mode");
   const asked = (await eventsOf(ctx, place)).find(({ type }) => type === "payment.requested");
   if (asked === undefined) refuse(orgId, "nobody asked for this payment");
@@ -216,6 +229,7 @@ async function followCreated(ctx: MutationCtx, place: Place, data: Data): Promis
   for (const field of ["paymentIntentId", "checkoutSessionId"]) {
     const objectId = data[field];
     if (typeof objectId !== "string") continue;
+    if ((await namedIn(ctx, place, field)).size > 1) refuse(orgId, `${stream} has another ${field}`);
     await mapObject(ctx, objectId, { ...place, account: typeof account === "string" ? account : undefined });
   }
 }

@@ -53,6 +53,15 @@ export async function accountHolder(ctx: MutationCtx, account: string): Promise<
   return await ctx.runQuery(components.events.deliveries.accountHolder, { account });
 }
 
+/** Whether an organisation's calls may go through an account: it is linked to it now, or it is the deployment's (null). */
+export async function holdsAccount(
+  ctx: MutationCtx,
+  orgId: string,
+  account: string | null,
+): Promise<boolean> {
+  return account === null || (await accountHolder(ctx, account)) === orgId;
+}
+
 export type Receipt = { firstSeq: number; lastSeq: number; headHash: string; eventIds: string[] };
 
 export type ReceiptKey = { orgId: string; actorId: string; command: string; key: string };

@@ -395,7 +395,7 @@ describe("an organisation that was closed", () => {
     const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
     const { orgId, paymentId, intentId } = asked;
     await backend.operator.mutation(internal.effects.payments.finishCreation, {
-      ...{ orgId, paymentId, outboxId: "out_none", attempt: 1, step: "create", createdAt: Date.now() },
+      ...{ orgId, paymentId, outboxId: "out_gone", attempt: 1, step: "create", createdAt: Date.now() },
       result: {
         ...{ kind: "created", livemode: false, paymentIntentId: intentId },
         secret: { kind: "client_secret", sealed },

@@ -163,6 +163,25 @@ test("a payment that is given up is called off at Stripe, and Stripe's word ends
   expect((await scene.stripe.paymentIntents.retrieve(intent)).status).toBe("canceled");
 });
 
+test("calling off that Stripe answered with an error is done again under a key of its own, and comes to an end", async () => {
+  const { paymentId } = await requestPayment(scene);
+  const intent = intentOf((await payerSecret(scene, paymentId)).value);
+  await scene.simulator.fault("error_after", `/v1/payment_intents/${intent}/cancel`);
+  committed(
+    await scene.owner.client.mutation(api.commands.payments.cancel, { paymentId, idempotencyKey: key() }),
+  );
+  const isCancel = ({ kind, subject }: { kind: string; subject: string }): boolean =>
+    kind === "stripe.cancelPayment" && subject === paymentId;
+  await eventually(async () =>
+    (await effectsOf(scene, "pending")).some(
+      (each) => isCancel(each) && each.lastError === "OUTCOME_UNKNOWN",
+    ),
+  );
+  await hurry(scene);
+  await eventually(async () => (await effectsOf(scene, "done")).some(isCancel));
+  await untilStatus(scene, paymentId, "cancelled");
+});
+
 test("H15: of 20 full refunds at once one takes effect", async () => {
   const { paymentId, intent } = await pay();
   const answers = await Promise.all(Array.from({ length: 20 }, async () => await refund(paymentId)));

@@ -1,4 +1,6 @@
 /** Crashes between Stripe and the commit, the comparison with Stripe's books, and Connect. */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { api, internal } from "../../convex/_generated/api.js";
 import {
@@ -9,9 +11,10 @@ import {
   paymentRow,
   requestPayment,
   untilStatus,
+  type LedgerEvent,
   type PaymentScene,
 } from "../support/paymentScene.ts";
-import { committed, eventually, foundOrganization, freshly, key } from "../support/scene.ts";
+import { committed, defineService, eventually, foundOrganization, freshly, key } from "../support/scene.ts";
 
 let scene: PaymentScene;
 
@@ -93,6 +96,42 @@ test("H03: a host that is killed between Stripe's answer and its commit ends wit
   expect(created.map(({ data }) => data["paymentIntentId"])).toEqual([intent]);
 });
 
+/** Stripe keeps the answers of a key of the API's apart: after a new one it knows no idempotency key of the old one's. */
+function forgetIdempotencyKeys(): void {
+  const file = path.join(scene.backend.host.dataDir, "stripe-simulator.json");
+  const books = JSON.parse(readFileSync(file, "utf8")) as { state: { idempotentAnswers: object } };
+  books.state.idempotentAnswers = { $map: [] };
+  writeFileSync(file, JSON.stringify(books));
+}
+
+test("H15: a refund whose answer was lost is given once, although Stripe knows its key no more", async () => {
+  const { paymentId } = await requestPayment(scene);
+  const intent = intentOf((await payerSecret(scene, paymentId)).value);
+  await scene.simulator.succeed(intent);
+  await untilStatus(scene, paymentId, "paid");
+  const slow = { kind: "slow", path: "/v1/refunds", method: "POST", times: 1, delay_ms: 60_000 };
+  await scene.simulator.flip("faults", slow);
+  committed(
+    await scene.owner.client.mutation(api.commands.payments.requestRefund, {
+      ...{ paymentId, amountMinor: 1000, reason: "requested_by_customer" },
+      idempotencyKey: key(),
+    }),
+  );
+  const made = async (): Promise<number[]> =>
+    (await scene.stripe.refunds.list({ payment_intent: intent })).data.map(({ amount }) => amount);
+  await eventually(async () => (await made()).length === 1);
+  await scene.backend.host.kill("SIGKILL");
+  forgetIdempotencyKeys();
+  await scene.backend.host.start();
+  await scene.backend.operator.mutation(internal.effects.outbox.retry, { orgId: scene.orgId });
+  const isSubmitted = async (): Promise<boolean> =>
+    (await ledgerOf(scene)).some(
+      ({ type, stream }) => type === "payment.refundSubmitted" && stream === `payment/${paymentId}`,
+    );
+  await eventually(isSubmitted);
+  expect(await made()).toEqual([1000]);
+});
+
 async function link(orgId: string, subject: string, account = "new"): Promise<string> {
   const owner = await freshly(scene.backend, { subject }, orgId);
   const begun = committed(
@@ -135,15 +174,7 @@ test("Connect: an owner's account takes the payments; another organisation can't
   const other = await foundOrganization(scene.backend, "Studio Red");
   expect(await link(other.orgId, other.owner.subject, account)).toBe("taken");
 
-  const service = committed(
-    await owner.client.mutation(api.commands.services.define, {
-      name: "Massage",
-      durationMinutes: 60,
-      priceMinor: 5000,
-      idempotencyKey: key(),
-    }),
-  );
-  const linked = { owner, serviceId: service.result.serviceId };
+  const linked = { owner, serviceId: await defineService(owner.client) };
   const { paymentId } = await requestPayment(linked);
   const intent = intentOf((await payerSecret(linked, paymentId)).value);
   const atStripe = await scene.stripe.paymentIntents.retrieve(intent, {}, { stripeAccount: account });
@@ -159,4 +190,34 @@ test("Connect: an owner's account takes the payments; another organisation can't
       () => true,
     );
   await eventually(isGone);
+});
+
+test("what was paid through an account that another organisation holds by now is not given back from it", async () => {
+  const first = await foundOrganization(scene.backend, "Studio Green");
+  const account = await link(first.orgId, first.owner.subject);
+  const linked = { owner: first.owner, serviceId: await defineService(first.owner.client) };
+  const { paymentId } = await requestPayment(linked);
+  const intent = intentOf((await payerSecret(linked, paymentId)).value);
+  await scene.simulator.succeed(intent);
+  await untilStatus(linked, paymentId, "paid");
+  const fresh = await freshly(scene.backend, first.owner, first.orgId);
+  committed(await fresh.mutation(api.commands.stripeAccount.unlink, { idempotencyKey: key() }));
+  const second = await foundOrganization(scene.backend, "Studio Red");
+  expect(await link(second.orgId, second.owner.subject, account)).toBe(account);
+
+  committed(
+    await first.owner.client.mutation(api.commands.payments.requestRefund, {
+      paymentId,
+      reason: "requested_by_customer",
+      idempotencyKey: key(),
+    }),
+  );
+  const outcomes = async (): Promise<LedgerEvent[]> =>
+    (await ledgerOf(linked)).filter(({ type }) => /^payment\.refund(?!Requested)/.test(type));
+  await eventually(async () => (await outcomes()).length > 0);
+  expect(await outcomes()).toMatchObject([
+    { type: "payment.refundNotSubmitted", data: { code: "account_not_linked" } },
+  ]);
+  const atStripe = await scene.stripe.refunds.list({ payment_intent: intent }, { stripeAccount: account });
+  expect(atStripe.data).toEqual([]);
 });

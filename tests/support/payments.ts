@@ -51,6 +51,19 @@ export async function openPayment(
   return asked;
 }
 
+/** The effect of an organisation that is of one of these kinds and about this subject. */
+export async function effectAbout(
+  backend: Pick<Backend, "operator">,
+  { orgId, kinds, subject }: { orgId: string; kinds: readonly string[]; subject: string },
+): Promise<string | undefined> {
+  for (const status of ["pending", "running", "done", "failed", "unknown"] as const) {
+    const rows = await backend.operator.query(internal.effects.outbox.list, { orgId, status });
+    const row = rows.find((each) => kinds.includes(each.kind) && each.subject === subject);
+    if (row !== undefined) return row.outboxId;
+  }
+  return undefined;
+}
+
 /** Lets the provider's answer to the creating call come. */
 export async function created(
   { backend }: Pick<PaymentBackend, "backend">,
@@ -61,8 +74,11 @@ export async function created(
     sessionId,
   }: { orgId: string; paymentId: string; intentId?: string; sessionId?: string },
 ): Promise<void> {
+  const about = { orgId, kinds: ["stripe.createPayment"], subject: paymentId };
+  const outboxId = await effectAbout(backend, about);
+  if (outboxId === undefined) throw new Error("nobody asked the provider for this payment");
   await backend.operator.mutation(internal.effects.payments.finishCreation, {
-    ...{ orgId, paymentId, outboxId: "out_none", attempt: 1, step: "create", createdAt: Date.now() },
+    ...{ orgId, paymentId, outboxId, attempt: 1, step: "create", createdAt: Date.now() },
     result: {
       kind: "created",
       livemode: false,

@@ -7,7 +7,8 @@ const IN_DOUBT = { begun: 3, inDoubt: true };
 const errorOf = (of: Record<string, unknown>): Error => Object.assign(new Error("words of Stripe's"), of);
 
 describe("what an error means", () => {
-  const cases: [string, Record<string, unknown>, { begun: number; inDoubt: boolean }, Failure][] = [
+  type Case = [string, Record<string, unknown>, { begun: number; inDoubt: boolean }, Failure];
+  const cases: Case[] = [
     [
       "a declined card",
       { type: "StripeCardError", statusCode: 402, code: "card_declined", rawType: "card_error" },
@@ -62,6 +63,24 @@ describe("what an error means", () => {
       { type: "StripeAuthenticationError", statusCode: 401 },
       SENT,
       { kind: "retry", reason: "UNAUTHORIZED" },
+    ],
+    ...([401, 403, 404] as const).map((statusCode): Case => [
+      `${statusCode} after a request of which nobody knows: it says nothing of that one`,
+      { type: "StripeError", statusCode, code: "account_invalid" },
+      IN_DOUBT,
+      { kind: "unknown" },
+    ]),
+    [
+      "a declined card after a request of which nobody knows: the same key would have repeated its answer",
+      { type: "StripeCardError", statusCode: 402, code: "card_declined" },
+      IN_DOUBT,
+      { kind: "failed", code: "card_declined" },
+    ],
+    [
+      "H07: too many calls after a request of which nobody knows",
+      { type: "StripeRateLimitError", statusCode: 429 },
+      IN_DOUBT,
+      { kind: "retry", reason: "RATE_LIMITED" },
     ],
     [
       "H05: a key that was used with other parameters is no declined card",

@@ -7,7 +7,7 @@ import { z } from "zod";
 
 /**
  * - `failed`: Stripe refused, definitely; `code` is its word.
- * - `retry`: definitely not done; the same call may be made again, with the same key.
+ * - `retry`: the same call may be made again, with the same key; what it may have done, its answer tells then.
  * - `unknown`: it may have been done.
  */
 export type Failure =
@@ -41,23 +41,31 @@ export function providerCode(...words: readonly (string | undefined)[]): string 
   return words.find((word) => word !== undefined && PROVIDER_CODE.test(word)) ?? REFUSED_CODE;
 }
 
+/**
+ * Refusals of what a request asks for: with the same parameters every repetition meets them, or the first answer under
+ * the key is repeated. Others are about who asks, or when, and say nothing of a request before them.
+ */
+const ABOUT_THE_CALL: ReadonlySet<number> = new Set([400, 402]);
+
 const RETRIED = { 401: "UNAUTHORIZED", 409: "IN_FLIGHT", 429: "RATE_LIMITED" } as const;
 
-function classifyStatus(status: number, code: string): Failure {
-  if (status === 401 || status === 409 || status === 429) return { kind: "retry", reason: RETRIED[status] };
+function classifyStatus(status: number, code: string, { inDoubt }: Requests): Failure {
+  if (status === 409 || status === 429) return { kind: "retry", reason: RETRIED[status] };
+  if (inDoubt && !ABOUT_THE_CALL.has(status)) return { kind: "unknown" };
+  if (status === 401) return { kind: "retry", reason: RETRIED[status] };
   return status >= 400 && status < 500 ? { kind: "failed", code } : { kind: "unknown" };
 }
 
 /** Says what an error of the SDK means. */
-export function classifyFailure(error: unknown, { begun, inDoubt }: Requests): Failure {
-  if (begun === 0) return { kind: "failed", code: NOT_SENT_CODE };
+export function classifyFailure(error: unknown, requests: Requests): Failure {
+  if (requests.begun === 0) return { kind: "failed", code: NOT_SENT_CODE };
   const parsed = sdkError.safeParse(error);
   if (!parsed.success) return { kind: "unknown" };
   const { type, statusCode, code, rawType } = parsed.data;
   // The key was used for another call: which one, and what came of it, only the provider can say.
   if (rawType === "idempotency_error") return { kind: "unknown" };
-  if (statusCode !== undefined) return classifyStatus(statusCode, providerCode(code, rawType));
-  const wasNotSent = type === "StripeConnectionError" && !inDoubt;
+  if (statusCode !== undefined) return classifyStatus(statusCode, providerCode(code, rawType), requests);
+  const wasNotSent = type === "StripeConnectionError" && !requests.inDoubt;
   return wasNotSent ? { kind: "retry", reason: "UNREACHABLE" } : { kind: "unknown" };
 }
 

@@ -187,13 +187,29 @@ export async function findPayment(
   return found.kind === "found" ? { kind: "created", created: found.item } : found;
 }
 
-/** Whether Stripe took the wish; what becomes of the payment, its deliveries tell. */
-export type CancelResult = { kind: "asked" } | Failure;
+/** Whether Stripe took the wish, or the payment was over already; what becomes of it, its deliveries tell. */
+export type CancelResult = { kind: "asked" } | { kind: "over" } | Failure;
 
-/** Asks Stripe to call a payment off. That a payment is past it is a refusal, and no news either. */
+type Ids = { paymentIntentId: string | null; checkoutSessionId: string | null };
+
+/** Whether a payment that Stripe does not call off has ended at Stripe: paid, cancelled, or its page used or expired. */
+async function isOver(settings: StripeSettings, ids: Ids, account: string | null): Promise<boolean> {
+  const { paymentIntentId: intent, checkoutSessionId: session } = ids;
+  if (session !== null) {
+    const read = await retrieveSession(settings, session, account);
+    return read.kind === "read" && (read.value?.status === "complete" || read.value?.status === "expired");
+  }
+  const read = await retrieveIntent(settings, intent ?? "", account);
+  return read.kind === "read" && (read.value?.status === "succeeded" || read.value?.status === "canceled");
+}
+
+/**
+ * Asks Stripe to call a payment off. A second wish changes nothing, so that each attempt has a key of its own: under the
+ * first one's Stripe would repeat its answer, a failure too, and carry out nothing.
+ */
 export async function cancelPayment(
   settings: StripeSettings,
-  ids: { paymentIntentId: string | null; checkoutSessionId: string | null },
+  ids: Ids,
   { account, idempotencyKey }: CallOptions,
 ): Promise<CancelResult> {
   const options = { idempotencyKey, ...accountOf(account) };
@@ -206,14 +222,42 @@ export async function cancelPayment(
     if (!isProviderId("paymentIntent", intent)) return { kind: "failed", code: "not_sent" };
     called = await callStripe(settings, (stripe) => stripe.paymentIntents.cancel(intent, {}, options));
   }
-  return called.kind === "answered" ? { kind: "asked" } : called;
+  if (called.kind === "answered") return { kind: "asked" };
+  return called.kind === "failed" && (await isOver(settings, ids, account)) ? { kind: "over" } : called;
 }
 
-/** A payment at Stripe, read again by its id; null when there is none under it. */
-export async function readAtStripe<Schema extends z.ZodType>(
+type Read<Answer> = { kind: "read"; value: Answer | null } | Failure;
+
+/** An intent at Stripe; null when there is none under the id. */
+export async function retrieveIntent(
+  settings: StripeSettings,
+  intent: string,
+  account: string | null,
+): Promise<Read<PaymentIntentAnswer>> {
+  if (!isProviderId("paymentIntent", intent)) return { kind: "failed", code: "not_sent" };
+  const called = await callStripe(settings, (stripe) =>
+    stripe.paymentIntents.retrieve(intent, {}, accountOf(account)),
+  );
+  return await readAtStripe(called, paymentIntentAnswer);
+}
+
+/** A page of Stripe's; null when there is none under the id. */
+export async function retrieveSession(
+  settings: StripeSettings,
+  session: string,
+  account: string | null,
+): Promise<Read<CheckoutSessionAnswer>> {
+  if (!isProviderId("checkoutSession", session)) return { kind: "failed", code: "not_sent" };
+  const called = await callStripe(settings, (stripe) =>
+    stripe.checkout.sessions.retrieve(session, {}, accountOf(account)),
+  );
+  return await readAtStripe(called, checkoutSessionAnswer);
+}
+
+async function readAtStripe<Schema extends z.ZodType>(
   called: Called<unknown>,
   schema: Schema,
-): Promise<{ kind: "read"; value: z.output<Schema> | null } | Failure> {
+): Promise<Read<z.output<Schema>>> {
   if (called.kind === "failed" && called.code === "resource_missing") return { kind: "read", value: null };
   if (called.kind !== "answered") return called;
   const parsed = await schema.safeParseAsync(called.answer);

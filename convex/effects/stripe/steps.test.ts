@@ -129,26 +129,34 @@ describe("H07: after a call", () => {
   const busy: Failure = { kind: "retry", reason: "RATE_LIMITED" };
 
   test("that was not carried out comes another attempt, and doubt after the last one", () => {
-    expect(afterCreating(busy, { attempt: 1 })).toEqual({
+    expect(afterCreating(busy, { attempt: 1, isSure: false })).toEqual({
       kind: "again",
       outcome: { status: "retry", error: "PROVIDER_BUSY" },
     });
-    expect(afterCreating(busy, { attempt: ATTEMPTS_MAX })).toMatchObject({ kind: "doubt" });
+    expect(afterCreating(busy, { attempt: ATTEMPTS_MAX, isSure: true })).toMatchObject({ kind: "doubt" });
   });
 
   test("in doubt there is no other attempt", () => {
-    expect(afterCreating({ kind: "unknown" }, { attempt: 1 })).toEqual({
+    expect(afterCreating({ kind: "unknown" }, { attempt: 1, isSure: false })).toEqual({
       kind: "doubt",
       outcome: { status: "unknown", error: "OUTCOME_UNKNOWN" },
     });
   });
 
   test("that was refused it is over, with Stripe's word", () => {
-    expect(afterCreating({ kind: "failed", code: "card_declined" }, { attempt: 1 })).toEqual({
+    const over = {
       kind: "over",
       outcome: { status: "failed", error: "PROVIDER_REFUSED" },
       code: "card_declined",
-    });
+    };
+    const refused: Failure = { kind: "failed", code: "card_declined" };
+    expect(afterCreating(refused, { attempt: 1, isSure: false })).toEqual(over);
+    expect(afterCreating(refused, { attempt: 2, isSure: true })).toEqual(over);
+  });
+
+  test("that was refused at a later attempt, what an earlier one did is in doubt until somebody looks", () => {
+    const refused: Failure = { kind: "failed", code: "payments_not_configured" };
+    expect(afterCreating(refused, { attempt: 2, isSure: false })).toMatchObject({ kind: "doubt" });
   });
 
   test("to cancel comes another attempt unless Stripe has refused", () => {

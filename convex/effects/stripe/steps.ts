@@ -78,8 +78,16 @@ export type Verdict =
 
 const IN_DOUBT: Verdict = { kind: "doubt", outcome: { status: "unknown", error: "OUTCOME_UNKNOWN" } };
 
-/** What a failed call to create means. */
-export function afterCreating(failure: Failure, { attempt }: { attempt: number }): Verdict {
+/**
+ * What a failed call to create means. A refusal speaks of its own attempt: an earlier one may have been carried out,
+ * under a key of the API's that was replaced since. So it ends a first attempt, and a later one only where it is sure
+ * that none before it was carried out.
+ */
+export function afterCreating(
+  failure: Failure,
+  { attempt, isSure }: { attempt: number; isSure: boolean },
+): Verdict {
+  if (failure.kind === "failed" && attempt > 1 && !isSure) return IN_DOUBT;
   if (failure.kind === "failed") {
     const outcome = { status: "failed", error: "PROVIDER_REFUSED" } as const;
     return { kind: "over", outcome, code: failure.code };

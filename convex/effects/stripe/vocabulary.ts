@@ -4,6 +4,9 @@ import { v } from "convex/values";
 /** The actor and source of what these effects lead to. */
 export const JOB = "effects/stripe";
 
+/** Nothing was sent, because the account that it was asked for through is not the organisation's any more. */
+export const NOT_LINKED_CODE = "account_not_linked";
+
 /** Which attempt of which effect. */
 export const attemptArgs = { orgId: v.string(), outboxId: v.string(), attempt: v.number() };
 
