@@ -27,6 +27,11 @@ function paymentsOf({ payments }: View, bookingId: string): PaymentRow[] {
   return [...payments.values()].filter((row) => row.bookingId === bookingId);
 }
 
+/** A page of the provider's that was complete, and whose payment the bank refused. */
+function isRefusedPage({ method, status, paymentIntentId }: PaymentRow): boolean {
+  return method === "checkout_session" && status === "failed" && paymentIntentId !== null;
+}
+
 const request: Rule = {
   result: { paymentId: "pay" },
   violations: ({ view, args }) => {
@@ -35,7 +40,7 @@ const request: Rule = {
     if (booking === undefined) return [{ code: "NOT_FOUND" }];
     const [part, amountMinor] = partDue(view, booking);
     const isTaken = paymentsOf(view, booking.bookingId).some(
-      (row) => row.purpose === part && (row.status === "paid" || isOpenPayment(row)),
+      (row) => row.purpose === part && (row.status === "paid" || (isOpenPayment(row) && !isRefusedPage(row))),
     );
     const isOver = booking.status === "cancelled" || booking.status === "no_show";
     return [

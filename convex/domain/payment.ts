@@ -62,6 +62,18 @@ export function isOpen(status: PaymentStatus): boolean {
   return OPEN.includes(status);
 }
 
+/**
+ * Whether the provider's page was gone through and the payer's bank refused afterwards: the page takes no other attempt.
+ * The intent of a page is known once the page is complete.
+ */
+export function isUsedUp({
+  method,
+  status,
+  paymentIntentId,
+}: Pick<Payment, "method" | "status" | "paymentIntentId">): boolean {
+  return method === "checkout_session" && status === "failed" && paymentIntentId !== null;
+}
+
 /** What has been paid. */
 export function paidMinor({ status, amountMinor }: Pick<Payment, "status" | "amountMinor">): number {
   return status === "paid" ? amountMinor : 0;

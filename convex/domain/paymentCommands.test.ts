@@ -40,7 +40,7 @@ function ask(
 }
 
 const is = (purpose: PaymentPurpose, status: PaymentStatus): RequestPaymentFacts["payments"] => [
-  { purpose, status },
+  { purpose, status, method: "payment_intent", paymentIntentId: "pi_3ABCDEFGH" },
 ];
 
 describe("request", () => {
@@ -85,6 +85,17 @@ describe("request", () => {
 
   test.each(["creation_failed", "cancelled"] as const)("is possible after one that is %s", (status) => {
     expect(ask(BOOKING, { payments: is("full", status) }).kind).toBe("accepted");
+  });
+
+  test("is possible after a page that was complete when the bank refused, and not while the page is open", () => {
+    const page = { purpose: "full", method: "checkout_session" } as const;
+    const kindAfter = (status: PaymentStatus, paymentIntentId: string | null): string =>
+      ask(BOOKING, { payments: [{ ...page, status, paymentIntentId }] }).kind;
+    expect(kindAfter("failed", "pi_3ABCDEFGH")).toBe("accepted");
+    expect(kindAfter("failed", null)).toBe("rejected");
+    for (const status of ["awaiting_payment", "processing", "paid"] as const) {
+      expect(kindAfter(status, "pi_3ABCDEFGH")).toBe("rejected");
+    }
   });
 
   test.each([

@@ -3,11 +3,12 @@ import { accept, refuse, type Decision, type DecisionContext } from "./decision.
 import type { Booking, BookingState } from "./booking.ts";
 import {
   isOpen,
+  isUsedUp,
   refundableMinor,
+  type Payment,
   type PaymentMethod,
   type PaymentPurpose,
   type PaymentState,
-  type PaymentStatus,
 } from "./payment.ts";
 import { disputedMinor } from "./paymentDisputes.ts";
 import { committedMinor, findRequest, REFUND_REQUESTS_MAX, type RefundReason } from "./paymentRefunds.ts";
@@ -17,7 +18,7 @@ export type Payee = { kind: "account"; account: string } | { kind: "platform" } 
 
 export type RequestPaymentFacts = {
   /** What has been asked for it. */
-  payments: readonly { purpose: PaymentPurpose; status: PaymentStatus }[];
+  payments: readonly Pick<Payment, "purpose" | "status" | "method" | "paymentIntentId">[];
   payee: Payee;
   /** Whether the provider's page has somewhere to send the payer back to. */
   hasReturnOrigin: boolean;
@@ -26,7 +27,7 @@ export type RequestPaymentFacts = {
 /** The part of a booking's price that is due next: the deposit, then the balance; without deposit all of it. */
 export function partDue(
   { priceMinor, depositMinor }: { priceMinor: number; depositMinor?: number },
-  payments: RequestPaymentFacts["payments"],
+  payments: readonly Pick<Payment, "purpose" | "status">[],
 ): { purpose: PaymentPurpose; amountMinor: number } {
   if (depositMinor === undefined) return { purpose: "full", amountMinor: priceMinor };
   const isDepositPaid = payments.some(({ purpose, status }) => purpose === "deposit" && status === "paid");
@@ -36,8 +37,8 @@ export function partDue(
 }
 
 /** Whether nothing else may be asked for the same part: it is paid, or may still be. */
-function holdsPart({ status }: { status: PaymentStatus }): boolean {
-  return isOpen(status) || status === "paid";
+function holdsPart(payment: RequestPaymentFacts["payments"][number]): boolean {
+  return (isOpen(payment.status) && !isUsedUp(payment)) || payment.status === "paid";
 }
 
 /** Whether somebody still owes something for a booking. */

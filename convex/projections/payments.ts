@@ -10,7 +10,7 @@ import { bookingId, paymentId } from "../access/fields.ts";
 import { requireRelation, type Condition, type Relation } from "../access/policy.ts";
 import type { Member } from "../access/principal.ts";
 import type { TenantReader } from "../access/tenantDb.ts";
-import { paidMinor, payment, type Payment } from "../domain/payment.ts";
+import { isUsedUp, paidMinor, payment, type Payment } from "../domain/payment.ts";
 import { disputedMinor, type Dispute } from "../domain/paymentDisputes.ts";
 import {
   providerRefundOf,
@@ -258,8 +258,10 @@ export const payerSecret = projectionQuery({
     v.null(),
   ),
   handler: async (view) => {
-    const { status, cancelRequested, paymentId: id } = await visiblePayment(view, view.args.paymentId);
-    const isPayable = (status === "awaiting_payment" || status === "failed") && !cancelRequested;
+    const row = await visiblePayment(view, view.args.paymentId);
+    const { status, cancelRequested, paymentId: id } = row;
+    const isWaiting = status === "awaiting_payment" || (status === "failed" && !isUsedUp(row));
+    const isPayable = isWaiting && !cancelRequested;
     if (!isPayable) return null;
     const { tenant } = view;
     const secret = await tenant

@@ -88,6 +88,32 @@ test("a page of Stripe's is the other way to pay; its URL and where it leads bac
   await untilStatus(scene, paymentId, "paid");
 });
 
+test("a page that was complete when the bank refused takes no other attempt: it holds nothing, and is called off", async () => {
+  const { paymentId, bookingId } = await requestPayment(scene, { method: "checkout_session" });
+  await payerSecret(scene, paymentId);
+  const sessions = await scene.stripe.checkout.sessions.list({ limit: 100 });
+  const session = sessions.data.find(({ metadata }) => metadata?.["daybook_payment"] === paymentId);
+  await scene.simulator.flip("payments/process", { id: session?.id ?? "" });
+  await untilStatus(scene, paymentId, "processing");
+  const again = { bookingId, method: "checkout_session" } as const;
+  const ask = async () =>
+    await scene.owner.client.mutation(api.commands.payments.request, { ...again, idempotencyKey: key() });
+  expect(codeOf(await ask())).toBe("CONFLICT");
+  await scene.simulator.flip("payments/fail", { id: session?.id ?? "" });
+  await untilStatus(scene, paymentId, "failed");
+  expect(await scene.owner.client.query(api.projections.payments.payerSecret, { paymentId })).toBeNull();
+  committed(
+    await scene.owner.client.mutation(api.commands.payments.cancel, { paymentId, idempotencyKey: key() }),
+  );
+  await eventually(async () =>
+    (await effectsOf(scene, "done")).some(
+      ({ kind, subject }) => kind === "stripe.cancelPayment" && subject === paymentId,
+    ),
+  );
+  const { paymentId: second } = committed(await ask()).result;
+  await untilStatus(scene, second, "awaiting_payment");
+});
+
 test("H13: a way back that is no plain path is refused before anything is asked for", async () => {
   for (const returnPath of ["//evil.example", "https://evil.example", "javascript:alert(1)", "/a?b=c"]) {
     const { bookingId } = await requestPayment(scene);
