@@ -213,13 +213,24 @@ export async function recordParked(
   await raiseAlert(ctx, orgId, { kind, dedupeKey: `${kind} ${reason} ${at - (at % HOUR_MS)}`, detail });
 }
 
-/** Keeps what a job or the operator did that the ledger does not hold. `actor` is `system/…` or `operator/…`. */
+/**
+ * Keeps what a job or the operator did that the ledger does not hold. `actor` is `system/…` or `operator/…`. One alert for
+ * each incident, or for all that share `alertKey`.
+ */
 export async function recordIncident(
   ctx: MutationCtx,
-  incident: { orgId: string; actor: string; function: string; code: string; detail?: string },
+  incident: {
+    orgId: string;
+    actor: string;
+    function: string;
+    code: string;
+    detail?: string;
+    alertKey?: string;
+  },
 ): Promise<void> {
   const { orgId, actor, code, detail } = incident;
   const at = Date.now();
+  const dedupeKey = `${code} ${incident.alertKey ?? at}`;
   await tenantWriter(ctx, orgId).insert("securityLog", {
     at,
     outcome: "found",
@@ -229,6 +240,6 @@ export async function recordIncident(
     count: 1,
     ...(detail === undefined ? {} : { detail }),
   });
-  const alert = { kind: code, dedupeKey: `${code} ${at}`, ...(detail === undefined ? {} : { detail }) };
+  const alert = { kind: code, dedupeKey, ...(detail === undefined ? {} : { detail }) };
   await raiseAlert(ctx, orgId, alert, { neverRests: true });
 }

@@ -387,3 +387,52 @@ describe("calling a payment off", () => {
     expect(await incidentsOf(payment)).toEqual([`CANCEL_FAILED ${paymentId}`]);
   });
 });
+
+describe("what an account has in our name", () => {
+  const names = (job: { name: string }): string => job.name;
+  const planned = async (): Promise<string[]> =>
+    (await backend.t.run((ctx) => ctx.db.system.query("_scheduled_functions").collect())).map(names);
+
+  /** An unpaid intent that names a payment of the organisation, as its account's owner may make it. */
+  const intent = (orgId: string, at: number, paymentId = `pay_${ulid()}`): object => ({
+    ...{
+      object: "payment_intent",
+      id: `pi_${"0".repeat(21)}${at}`,
+      amount: 1,
+      amount_received: 0,
+      currency: "eur",
+    },
+    ...{ livemode: false, status: "requires_payment_method", created: 1_900_000_000 },
+    metadata: { daybook_organisation: orgId, daybook_payment: paymentId },
+  });
+
+  test("keeps nobody else's comparison waiting, and raises one alert a day", async () => {
+    const { orgId, owner } = await foundOrganization(backend);
+    const own = Array.from({ length: 150 }, (_, at) => intent(orgId, 100 + at));
+    const data = [intent(orgId, 99, "<any text>"), ...own];
+    let plannedAtFirst: string[] | undefined;
+    send.mockImplementation(async ({ pathname, searchParams }) => {
+      plannedAtFirst ??= await planned();
+      if (pathname === "/v1/payment_intents") {
+        const isFirst = !searchParams.has("starting_after");
+        const page = isFirst ? data.slice(0, 100) : data.slice(100);
+        return Response.json({ object: "list", data: page, has_more: isFirst });
+      }
+      const id = pathname.split("/")[3] ?? "";
+      return Response.json({ ...own[Number(id.slice(-3)) - 100], status: "canceled" });
+    });
+    const last = { status: "paid", after: "pay_7ZZZZZZZZZZZZZZZZZZZZZZZZZ" } as const;
+    await backend.t.action(internal.effects.reconciliation.step, { orgId, at: last });
+    expect(plannedAtFirst).toContain("workers/reconciliation:next");
+    const cancelled = send.mock.calls
+      .map(([{ pathname }]) => pathname)
+      .filter((path) => path.endsWith("/cancel"));
+    expect(cancelled).toHaveLength(100);
+    expect(cancelled).not.toContain(`/v1/payment_intents/pi_${"0".repeat(21)}99/cancel`);
+    const page = { paginationOpts: { numItems: 100, cursor: null } };
+    const alerts = await owner.client.query(api.projections.alerts.list, page);
+    expect(alerts.page.map(({ kind }) => kind)).toEqual(["RECONCILIATION_DRIFT"]);
+    const log = await owner.client.query(api.projections.securityLog.list, page);
+    expect(log.page.filter(({ code }) => code === "RECONCILIATION_DRIFT")).toHaveLength(100);
+  });
+});

@@ -1,8 +1,11 @@
 /** Where our books and Stripe's say different things. Pure; what to do about it is for people to say. */
+import { idPattern } from "../../../ledger/ids.ts";
 import { paidMinor, type Payment } from "../../domain/payment.ts";
 import { refundedMinor } from "../../domain/paymentRefunds.ts";
 import type { PaymentIntentAnswer } from "./answers.ts";
 import { ORGANISATION_KEY, PAYMENT_KEY } from "./parameters.ts";
+
+const PAYMENT_ID = idPattern("pay");
 
 /**
  * - `MISSING_AT_STRIPE`: Stripe has nothing under the id that it gave.
@@ -43,9 +46,10 @@ export function driftOf(
   return refunded === refundedMinor(ours) ? null : "REFUNDS_DIFFER";
 }
 
-/** The payment that an intent names as ours, if it names one of this organisation's. */
+/** The payment that an intent names as ours, if it names one of this organisation's: an id, not any text. */
 export function namedPayment(intent: PaymentIntentAnswer, orgId: string): string | null {
-  return intent.metadata[ORGANISATION_KEY] === orgId ? (intent.metadata[PAYMENT_KEY] ?? null) : null;
+  const { [ORGANISATION_KEY]: ofOrganisation, [PAYMENT_KEY]: paymentId = "" } = intent.metadata;
+  return ofOrganisation === orgId && PAYMENT_ID.test(paymentId) ? paymentId : null;
 }
 
 /** Whether an intent that names a payment of ours belongs to none. What may still be found again is not an orphan yet. */
