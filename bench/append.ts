@@ -30,6 +30,7 @@ const environment = {
   DAYBOOK_CHECKPOINT_KEYS: makeCheckpointKey(DEVELOPMENT_DEPLOYMENT),
   DAYBOOK_INVITATION_KEYS: `k1:${"a".repeat(64)}`,
   DAYBOOK_FINGERPRINT_KEY: "b".repeat(64),
+  DAYBOOK_SEALING_KEYS: `s1:${"c".repeat(64)}`,
   DAYBOOK_AUTH_ISSUER: "https://issuer.example",
   DAYBOOK_AUTH_AUDIENCE: "daybook",
 };
