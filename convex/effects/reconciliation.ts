@@ -17,9 +17,8 @@ import { tenantReader, type TenantReader } from "../access/tenantDb.ts";
 import schema from "../schema.ts";
 import { listAnswer, paymentIntentAnswer, refundAnswer, type PaymentIntentAnswer } from "./stripe/answers.ts";
 import { callStripe } from "./stripe/client.ts";
-import { driftOf, isOrphan, isUnpaid, namedPayment, type Drift } from "./stripe/drift.ts";
-import { isProviderId } from "./stripe/identifiers.ts";
-import { cancelPayment, retrieveIntent } from "./stripe/payments.ts";
+import { driftOf, isOrphan, isUnpaid, namedPayment, sessionDriftOf, type Drift } from "./stripe/drift.ts";
+import { cancelPayment, retrieveIntent, retrieveSession } from "./stripe/payments.ts";
 
 const NAME = "workers/reconciliation";
 const PAGE = 20;
@@ -180,10 +179,18 @@ async function refundedAtStripe(
   return refunds.reduce((sum, { data }) => sum + (data?.status === "succeeded" ? data.amount : 0), 0);
 }
 
+/** The same as `compare`, of a payment whose page has told of no intent yet. */
+async function compareSession(settings: StripeSettings, row: Doc<"payments">): Promise<Drift | null> {
+  const { checkoutSessionId: session, account } = row;
+  if (session === null) return null;
+  const read = await retrieveSession(settings, session, account);
+  return read.kind === "read" ? sessionDriftOf(row, read.value, settings.livemode) : null;
+}
+
 /** What differs between a payment and Stripe; null when nothing does, or Stripe can't be asked now. */
 async function compare(settings: StripeSettings, row: Doc<"payments">): Promise<Drift | null> {
   const { paymentIntentId: intent, account } = row;
-  if (!isProviderId("paymentIntent", intent)) return null;
+  if (intent === null) return await compareSession(settings, row);
   const read = await retrieveIntent(settings, intent, account);
   if (read.kind !== "read") return null;
   const refunded = row.status === "paid" ? await refundedAtStripe(settings, intent, account) : 0;

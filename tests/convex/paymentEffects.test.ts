@@ -388,6 +388,43 @@ describe("calling a payment off", () => {
   });
 });
 
+describe("the daily comparison of a page of Stripe's", () => {
+  const SESSION = "cs_test_0000000000000000";
+  test.each([
+    ["that was paid without a delivery", { payment_status: "paid", status: "complete" }, ["PAID_AT_STRIPE"]],
+    ["that expired", { payment_status: "unpaid", status: "expired" }, ["CANCELLED_AT_STRIPE"]],
+    ["over another amount", { amount_total: 1 }, ["DIFFERENT_AMOUNT"]],
+    ["of the other mode", { livemode: true }, ["DIFFERENT_AMOUNT"]],
+    ["that Stripe does not know", null, ["MISSING_AT_STRIPE"]],
+    ["that waits for its payer", {}, []],
+  ])("%s", async (_what, differs, drift) => {
+    const asked = await requestPayment(on);
+    await created(on, { orgId: asked.orgId, paymentId: asked.paymentId, sessionId: SESSION });
+    const session = {
+      ...{ object: "checkout.session", id: SESSION, amount_total: 5_000, currency: "eur", livemode: false },
+      ...{
+        status: "open",
+        payment_status: "unpaid",
+        payment_intent: null,
+        created: 1_900_000_000,
+        metadata: {},
+      },
+    };
+    const missing = { error: { type: "invalid_request_error", code: "resource_missing" } };
+    send.mockImplementation(({ pathname }) => {
+      if (!pathname.endsWith(SESSION)) return refuse();
+      const answer = differs === null ? missing : { ...session, ...differs };
+      return Promise.resolve(Response.json(answer, { status: differs === null ? 404 : 200 }));
+    });
+    const at = { status: "awaiting_payment", after: "" } as const;
+    await backend.t.action(internal.effects.reconciliation.step, { orgId: asked.orgId, at });
+    expect(send).toHaveBeenCalledTimes(1);
+    expect(await incidentsOf(asked)).toEqual(
+      drift.map((each) => `RECONCILIATION_DRIFT ${asked.paymentId} ${each}`),
+    );
+  });
+});
+
 describe("what an account has in our name", () => {
   const names = (job: { name: string }): string => job.name;
   const planned = async (): Promise<string[]> =>

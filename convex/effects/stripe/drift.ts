@@ -2,7 +2,7 @@
 import { idPattern } from "../../../ledger/ids.ts";
 import { paidMinor, type Payment } from "../../domain/payment.ts";
 import { refundedMinor } from "../../domain/paymentRefunds.ts";
-import type { PaymentIntentAnswer } from "./answers.ts";
+import type { CheckoutSessionAnswer, PaymentIntentAnswer } from "./answers.ts";
 import { ORGANISATION_KEY, PAYMENT_KEY } from "./parameters.ts";
 
 const PAYMENT_ID = idPattern("pay");
@@ -44,6 +44,21 @@ export function driftOf(
   }
   if (!isPaidThere || theirs.amount_received !== ours.amountMinor) return "NOT_PAID_AT_STRIPE";
   return refunded === refundedMinor(ours) ? null : "REFUNDS_DIFFER";
+}
+
+/** The same of a page of Stripe's that nobody here knows an intent of: no delivery has told that it is complete. */
+export function sessionDriftOf(
+  ours: Pick<Payment, "status" | "amountMinor" | "currency">,
+  theirs: CheckoutSessionAnswer | null,
+  livemode: boolean,
+): Drift | null {
+  if (theirs === null) return "MISSING_AT_STRIPE";
+  const { amount_total: amountMinor, currency, status } = theirs;
+  const isSame =
+    amountMinor === ours.amountMinor && currency === ours.currency && theirs.livemode === livemode;
+  if (!isSame) return "DIFFERENT_AMOUNT";
+  if (theirs.payment_status === "paid") return "PAID_AT_STRIPE";
+  return status === "expired" && ours.status !== "cancelled" ? "CANCELLED_AT_STRIPE" : null;
 }
 
 /** The payment that an intent names as ours, if it names one of this organisation's: an id, not any text. */
