@@ -73,6 +73,8 @@ const NEXT_BY_CODE: Readonly<Record<string, string>> = {
   NO_ACTIVE_ORG: "Use a token whose organisation is the one to audit, or select it first.",
   FORBIDDEN: "Reading the ledger needs the role owner or auditor: ask an owner for it.",
   RATE_LIMITED: "Wait a minute and try again.",
+  CONFLICT:
+    "No checkpoint covers the event yet: have one made with commands/ledger:requestCheckpoint, or wait for the next.",
 };
 
 const ON_THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

@@ -275,6 +275,11 @@ describe("verify --url", () => {
     ["a wrong token", { status: 560, body: error("UNAUTHENTICATED") }, /UNAUTHENTICATED[\s\S]*new token/],
     ["a role that may not read", { status: 200, body: error("FORBIDDEN") }, /FORBIDDEN[\s\S]*auditor/],
     [
+      "what no checkpoint covers",
+      { status: 560, body: error("CONFLICT") },
+      /CONFLICT[\s\S]*requestCheckpoint/,
+    ],
+    [
       "an unknown refusal",
       { status: 560, body: '{"status":"error","errorMessage":"\\u001b[2Jgone"}' },
       /refused.*\\u\{1b\}/,
