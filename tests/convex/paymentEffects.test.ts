@@ -215,6 +215,17 @@ describe("a second attempt", () => {
     expect(send.mock.calls.map(([, init]) => init.method)).toEqual(["GET"]);
   });
 
+  test("to give back is not made while a refund that Stripe has can't be read: it may be the one", async () => {
+    const payment = await paid(await foundOrganization(backend));
+    await requestRefund(payment);
+    const effect = await loseAttempt(payment, "stripe.createRefund");
+    const list = { object: "list", data: [{ object: "refund", amount: "all of it" }], has_more: false };
+    send.mockImplementation(() => Promise.resolve(Response.json(list)));
+    await backend.t.action(refunds.run, effect);
+    expect((await typesOf(payment)).at(-1)).toBe("payment.refundRequested");
+    expect(send.mock.calls.map(([, init]) => init.method)).toEqual(["GET"]);
+  });
+
   test("to create that Stripe refuses ends nothing: the payment is looked for", async () => {
     const payment = await requestPayment(on, await foundOrganization(backend));
     const effect = await loseAttempt(payment, "stripe.createPayment");

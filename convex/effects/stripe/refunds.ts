@@ -54,6 +54,12 @@ export async function findRefund(
     };
     return await callStripe(settings, (stripe) => stripe.refunds.list(query, ofAccount));
   };
-  const found = await findInList(readPage, (item) => readRefund(item, refund));
-  return found.kind === "found" ? { kind: "submitted", providerRefundId: found.item } : found;
+  const unreadable: unknown[] = [];
+  const found = await findInList(readPage, (item) => {
+    if (!refundAnswer.safeParse(item).success) unreadable.push(item);
+    return readRefund(item, refund);
+  });
+  if (found.kind === "found") return { kind: "submitted", providerRefundId: found.item };
+  // What can't be read may be the one.
+  return found.kind === "missing" && unreadable.length > 0 ? { kind: "unknown" } : found;
 }
