@@ -6,6 +6,7 @@ import eventsSchema from "../../convex/events/schema.ts";
 import schema from "../../convex/schema.ts";
 import { CASCADE } from "../../convex/workers/cascade.ts";
 import { linkAccount } from "../support/linkedAccounts.ts";
+import { STRIPE_ENVIRONMENT } from "../support/stripeEnvironment.ts";
 import {
   codeOf,
   committed,
@@ -24,12 +25,16 @@ import { inComponent, openTestBackend, type TestBackend } from "../support/testB
 
 const { commands, projections } = api;
 
-/** Somebody receives alerts, so that there are effects; nothing reaches them. */
+/** Somebody receives alerts, so that there are effects; nothing reaches them. Stripe refuses whatever it is asked. */
 const RECEIVER = {
   DAYBOOK_ALERT_WEBHOOK_URL: "https://alerts.example/daybook",
   DAYBOOK_ALERT_WEBHOOK_SECRET: `whsec_${btoa("0".repeat(24))}`,
 };
-vi.stubGlobal("fetch", () => Promise.reject(new TypeError("unreachable")));
+vi.stubGlobal("fetch", (url: URL | string) =>
+  new URL(url).origin === STRIPE_ENVIRONMENT["DAYBOOK_STRIPE_API_URL"]
+    ? Promise.resolve(Response.json({ error: { type: "invalid_request_error" } }, { status: 400 }))
+    : Promise.reject(new TypeError("unreachable")),
+);
 
 /** Every row that holds the text, by table; the components' tables with their name before them. */
 async function tablesWith(backend: TestBackend, text: string): Promise<Map<string, number>> {
@@ -62,6 +67,11 @@ async function takePayments(
   const bookingId = page[0]?.bookingId ?? "";
   const asked = await owner.mutation(commands.payments.request, { bookingId, idempotencyKey: key() });
   const { paymentId } = committed(asked).result;
+  // Its creation has ended: what comes of it is in the ledger before anybody counts.
+  await eventually(async () => {
+    const effects = await backend.t.run(async (ctx) => await ctx.db.query("outbox").collect());
+    return effects.find(({ subject }) => subject === paymentId)?.status === "failed";
+  });
   await backend.t.run(async (ctx) => {
     const sealed = { keyId: "s1", nonce: new ArrayBuffer(24), ciphertext: new ArrayBuffer(16) };
     await ctx.db.insert("paymentSecrets", { orgId, paymentId, kind: "url", sealed });
