@@ -1,7 +1,7 @@
 import path from "node:path";
 import { defineConfig } from "vitest/config";
 
-const shared = { testTimeout: 60_000, hookTimeout: 60_000 };
+const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: "threads" } as const;
 
 // Hundreds of processes are started, of the same modules: they are compiled once.
 process.env["NODE_COMPILE_CACHE"] ??= path.resolve("node_modules/.cache/daybook");
@@ -11,6 +11,19 @@ export default defineConfig({
     // Many tests wait for processes and clocks, so two files at once use a machine of two cores better than one.
     maxWorkers: 2,
     projects: [
+      {
+        test: {
+          ...shared,
+          name: "units",
+          environment: "edge-runtime",
+          include: ["convex/**/*.test.ts"],
+          // Small and pure, so they share one world; what a test changes of it is put back after it.
+          isolate: false,
+          restoreMocks: true,
+          unstubEnvs: true,
+          unstubGlobals: true,
+        },
+      },
       {
         test: {
           ...shared,
@@ -28,7 +41,7 @@ export default defineConfig({
           ...shared,
           name: "convex",
           environment: "edge-runtime",
-          include: ["convex/**/*.test.ts", "tests/convex/**/*.test.ts"],
+          include: ["tests/convex/**/*.test.ts"],
           server: { deps: { inline: ["convex-test"] } },
         },
       },

@@ -1,24 +1,24 @@
-/** The auditor's commands and options. Exit codes: 0 intact, 1 damaged, 2 the audit could not run. */
+/**
+ * The auditor's commands and options. Exit codes: 0 intact, 1 damaged, 2 the audit could not run. What a command does
+ * is loaded when it is asked for: whoever verifies a file needs nothing of servers, and nothing of pages.
+ */
 import { Command, CommanderError } from "commander";
 import type { AuditVerdict } from "../ledger/auditVerdict.ts";
 import type { KnownHead } from "../ledger/knownHead.ts";
 import type { Trust } from "../ledger/trust.ts";
 import { AuditError } from "./auditError.ts";
-import { auditBundleFile, verifyBundleFile } from "./bundleFile.ts";
-import { exportLedger } from "./exportLedger.ts";
 import { EXIT_DAMAGED, EXIT_INTACT, EXIT_NOT_RUN } from "./exitCodes.ts";
 import { headOption, liveLedger, timeOption, withKeys, withServer, workersOption } from "./options.ts";
-import type { OutputOptions, ServerOptions } from "./options.ts";
+import type { OutputOptions } from "./options.ts";
 import { addPaymentsCommand } from "./paymentsCommand.ts";
 import { createProgress } from "./progress.ts";
 import { addReceiptCommands } from "./receiptCommands.ts";
 import { replayCommand } from "./replayCommand.ts";
 import { addReportCommand } from "./reportCommand.ts";
+import type { ServerOptions } from "./server.ts";
 import { formatJson, formatTable, printable } from "./verdictText.ts";
-import { touched } from "./touched.ts";
 import { readTrust, saveCheckpoint } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
-import { verifyLive } from "./verifyLive.ts";
 
 interface VerifyOptions extends ServerOptions, OutputOptions, TrustOptions {
   readonly bundle?: string;
@@ -42,12 +42,18 @@ interface ExportOptions extends ServerOptions, OutputOptions, Omit<TrustOptions,
   readonly plain?: true;
 }
 
-function verifyWith(options: VerifyOptions, trust: Trust): Promise<AuditVerdict> {
+async function verifyWith(options: VerifyOptions, trust: Trust): Promise<AuditVerdict> {
   const knownHeads = [options.expectHead, options.earlierHead].filter((head) => head !== undefined);
-  const progress = createProgress(process.stderr);
+  const progress = await createProgress(process.stderr);
   const { bundle, url, workers } = options;
-  if (bundle === undefined) return verifyLive(liveLedger(options), knownHeads, trust, progress);
-  if (url === undefined) return auditBundleFile(bundle, trust, { knownHeads, progress, workers });
+  if (bundle === undefined) {
+    const { verifyLive } = await import("./verifyLive.ts");
+    return await verifyLive(liveLedger(options), knownHeads, trust, progress);
+  }
+  if (url === undefined) {
+    const { auditBundleFile } = await import("./bundleFile.ts");
+    return await auditBundleFile(bundle, trust, { knownHeads, progress, workers });
+  }
   throw new AuditError("Both --bundle and --url were given.", "Verify one of them at a time.");
 }
 
@@ -75,7 +81,9 @@ function write(verdict: AuditVerdict, { json }: OutputOptions): number {
 
 /** Lists what was touched, of the part of an export that is sound; the exit code is the verdict's. */
 async function listTouched(options: TouchedOptions): Promise<number> {
-  const verdict = await verifyBundleFile(options.bundle, [], createProgress(process.stderr));
+  const { verifyBundleFile } = await import("./bundleFile.ts");
+  const { touched } = await import("./touched.ts");
+  const verdict = await verifyBundleFile(options.bundle, [], await createProgress(process.stderr));
   let events = 0;
   const streams = new Set<string>();
   for await (const line of touched(options.bundle, verdict.count, options)) {
@@ -109,7 +117,9 @@ async function exportTo(options: ExportOptions): Promise<number> {
   };
   const trust = await readTrust(options);
   const ledger = liveLedger(options);
-  const verdict = await exportLedger({ ledger, target, trust, progress: createProgress(process.stderr) });
+  const progress = await createProgress(process.stderr);
+  const { exportLedger } = await import("./exportLedger.ts");
+  const verdict = await exportLedger({ ledger, target, trust, progress });
   if (verdict.result === "damaged") {
     process.stderr.write(`The damaged ledger was written as evidence: ${target.file}\n`);
   }

@@ -16,9 +16,10 @@ import { auditRow } from "./fold/auditLog.ts";
 import { foldEvent, rowDigest, STATE_TABLES } from "./fold/tables.ts";
 import type { StateTable, TableName } from "./fold/tables.ts";
 import { readHead, readPages, readRowDigests } from "./liveLedger.ts";
-import type { LiveDigests, LiveLedger } from "./liveLedger.ts";
+import type { LiveDigests } from "./liveLedger.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import type { ReplayedModels } from "./replay.ts";
+import type { LiveLedger } from "./server.ts";
 import { verifiedEvents } from "./verifiedEvents.ts";
 
 /** `differs`: another content. `missing`: the ledger founds it, the server has it not. `too many`: the other way. */

@@ -163,7 +163,7 @@ describe("a bundle", () => {
     const verdict = await auditBundleFile(
       older,
       { ...trust },
-      { knownHeads: [], progress: createProgress(process.stderr) },
+      { knownHeads: [], progress: await createProgress(process.stderr) },
     );
     expect(verdict.evidence.provenTo).toBe(5);
     expect(await saveCheckpoint(kept, verdict, since)).toBeUndefined();

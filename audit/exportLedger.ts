@@ -18,9 +18,10 @@ import { dropEmpty, finishPartial, openPartial, refuseExisting, takeUp } from ".
 import type { ExportTarget } from "./exportFile.ts";
 import { readEvidenceLines } from "./liveEvidence.ts";
 import { beginExport, readHead, readPages } from "./liveLedger.ts";
-import type { LiveHead, LiveLedger } from "./liveLedger.ts";
+import type { LiveHead } from "./liveLedger.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import type { Progress } from "./progress.ts";
+import type { LiveLedger } from "./server.ts";
 
 /** Verifies the file that is written, as it is written. */
 class ExportAudit {

@@ -5,7 +5,8 @@ import { formatAnchorLine, formatCheckpointLine } from "../ledger/evidenceLines.
 import { HASH_PATTERN } from "../ledger/hash.ts";
 import { formatAnchor } from "../ledger/logOfLogs.ts";
 import { call } from "./liveLedger.ts";
-import type { LiveHead, LiveLedger } from "./liveLedger.ts";
+import type { LiveHead } from "./liveLedger.ts";
+import type { LiveLedger } from "./server.ts";
 
 const PAGE_MAX = 200;
 /** The newest checkpoints of a ledger that a bundle holds: each one covers all before it. */

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { HASH_PATTERN } from "../ledger/hash.ts";
 import { idPattern } from "../ledger/ids.ts";
 import { AuditError } from "./auditError.ts";
+import type { LiveLedger } from "./server.ts";
 
 const PAGE_EVENTS_MAX = 200;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -57,17 +58,6 @@ export type LivePage = z.infer<typeof pageAnswer>;
 
 export type LiveDigests = z.infer<typeof digestsAnswer>;
 
-/** A server as the command line names it. */
-export interface ServerOptions {
-  readonly url?: string;
-  readonly token?: string;
-}
-
-export interface LiveLedger {
-  readonly url: string;
-  readonly token: string;
-}
-
 const NEXT_BY_CODE: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: "Sign in again and pass the new token with DAYBOOK_TOKEN or --token.",
   NO_ACTIVE_ORG: "Use a token whose organisation is the one to audit, or select it first.",
@@ -76,20 +66,6 @@ const NEXT_BY_CODE: Readonly<Record<string, string>> = {
   CONFLICT:
     "No checkpoint covers the event yet: have one made with commands/ledger:requestCheckpoint, or wait for the next.",
 };
-
-const ON_THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-/** Accepts an https address, or plain http on this machine, where nobody can read the token on its way. */
-export function parseServerUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isSafe =
-    url?.protocol === "https:" || (url?.protocol === "http:" && ON_THIS_MACHINE.test(url.hostname));
-  if (url !== undefined && isSafe) return url.href.replace(/\/+$/, "");
-  throw new AuditError(
-    `${text} is not an address to send a token to.`,
-    "Give the server's https:// address; http:// is accepted for localhost only.",
-  );
-}
 
 type Kind = "query" | "mutation";
 

@@ -6,14 +6,9 @@ import type { KnownHead } from "../ledger/knownHead.ts";
 import { parseVerifierKey } from "../ledger/noteKeys.ts";
 import type { VerifierKey } from "../ledger/noteKeys.ts";
 import { AuditError } from "./auditError.ts";
-import { parseServerUrl } from "./liveLedger.ts";
-import type { LiveLedger } from "./liveLedger.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
-
-export interface ServerOptions {
-  readonly url?: string;
-  readonly token?: string;
-}
+import { parseServerUrl } from "./server.ts";
+import type { LiveLedger, ServerOptions } from "./server.ts";
 
 export interface OutputOptions {
   readonly json?: true;

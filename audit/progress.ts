@@ -1,5 +1,5 @@
 /** Progress on standard error, for a person who waits at a terminal. */
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 
 export interface Progress {
   report(done: number, total: number): void;
@@ -14,16 +14,17 @@ const SILENT: Progress = {
   stop: () => undefined,
 };
 
-export function createProgress(stream: NodeJS.WriteStream): Progress {
+export async function createProgress(stream: NodeJS.WriteStream): Promise<Progress> {
   if (!stream.isTTY) return SILENT;
+  const cliProgress = await import("cli-progress");
   let bar: SingleBar | undefined;
   return {
     report: (done, total) => {
       if (total < EVENTS_WORTH_A_BAR) return;
       if (bar === undefined) {
-        bar = new SingleBar(
+        bar = new cliProgress.SingleBar(
           { stream, format: "{bar} {value}/{total} events, {eta_formatted} left", clearOnComplete: true },
-          Presets.shades_classic,
+          cliProgress.Presets.shades_classic,
         );
         bar.start(total, 0);
       }

@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { AuditError } from "./auditError.ts";
 import { EXIT_DAMAGED, EXIT_INTACT } from "./exitCodes.ts";
 import { liveLedger, sequenceOption, withKeys, withServer } from "./options.ts";
-import type { OutputOptions, ServerOptions } from "./options.ts";
-import { fetchReceipt, judgeReceiptFile } from "./receipts.ts";
+import type { OutputOptions } from "./options.ts";
 import type { ReceiptVerdict } from "./receipts.ts";
+import type { ServerOptions } from "./server.ts";
 import { formatReceiptJson, formatReceiptTable } from "./verdictText.ts";
 import { readPolicy } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
@@ -34,6 +34,7 @@ async function fetch(options: FetchOptions): Promise<ReceiptVerdict> {
     throw new AuditError("No one event was named.", "Give either --seq N or --event ID.");
   }
   const request = { of, isDirect: direct === true, file: out, overwrite: force === true };
+  const { fetchReceipt } = await import("./receipts.ts");
   return await fetchReceipt(liveLedger(options), request, await readPolicy(options));
 }
 
@@ -45,6 +46,7 @@ export function addReceiptCommands(program: Command, setExitCode: (code: number)
   withKeys(receipt)
     .option("--json", "print one JSON object")
     .action(async (file: string, options: ReceiptOptions) => {
+      const { judgeReceiptFile } = await import("./receipts.ts");
       setExitCode(write(await judgeReceiptFile(file, await readPolicy(options)), options));
     });
   const get = program

@@ -7,8 +7,7 @@ import { inspectReceipt, verifyReceipt } from "../ledger/receipt.ts";
 import { PROOF_LENGTH_MAX } from "../ledger/tlogProof.ts";
 import { NODE_ALGORITHMS } from "./algorithms.ts";
 import { AuditError } from "./auditError.ts";
-import { readReceipt } from "./liveEvidence.ts";
-import type { LiveLedger } from "./liveLedger.ts";
+import type { LiveLedger } from "./server.ts";
 import { readText } from "./trustFiles.ts";
 import { writeWhole } from "./wholeFile.ts";
 
@@ -75,6 +74,7 @@ export async function fetchReceipt(
   if (!overwrite && existsSync(file)) {
     throw new AuditError(`${file} exists.`, "Choose another name, or overwrite it with --force.");
   }
+  const { readReceipt } = await import("./liveEvidence.ts");
   const text = await readReceipt(ledger, of, isDirect);
   const verdict = judgeReceipt(text, policy);
   const isOther =

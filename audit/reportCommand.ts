@@ -4,15 +4,11 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { AuditVerdict } from "../ledger/auditVerdict.ts";
 import { AuditError } from "./auditError.ts";
-import { auditBundleFile } from "./bundleFile.ts";
 import { EXIT_DAMAGED, EXIT_INTACT } from "./exitCodes.ts";
 import { withKeys } from "./options.ts";
 import { createProgress } from "./progress.ts";
-import { ReportData } from "./reportData.ts";
-import { reportPage } from "./reportPage.ts";
 import { readTrust } from "./trustFiles.ts";
 import type { TrustOptions } from "./trustFiles.ts";
-import { verifiedEvents } from "./verifiedEvents.ts";
 import { writeWhole } from "./wholeFile.ts";
 
 interface ReportOptions extends TrustOptions {
@@ -26,7 +22,11 @@ async function writeReport(options: ReportOptions): Promise<AuditVerdict> {
   if (options.force !== true && existsSync(out)) {
     throw new AuditError(`${out} exists.`, "Choose another name, or overwrite it with --force.");
   }
-  const progress = createProgress(process.stderr);
+  const progress = await createProgress(process.stderr);
+  const { auditBundleFile } = await import("./bundleFile.ts");
+  const { verifiedEvents } = await import("./verifiedEvents.ts");
+  const { ReportData } = await import("./reportData.ts");
+  const { reportPage } = await import("./reportPage.ts");
   const verdict = await auditBundleFile(bundle, await readTrust(options), { knownHeads: [], progress });
   const data = new ReportData();
   for await (const event of verifiedEvents(bundle, verdict.count)) data.add(event);

@@ -13,9 +13,10 @@ import { AuditError } from "./auditError.ts";
 import { refuseOtherOrganisation } from "./bundleFile.ts";
 import { readEvidenceLines } from "./liveEvidence.ts";
 import { readHead, readPages } from "./liveLedger.ts";
-import type { LiveHead, LiveLedger } from "./liveLedger.ts";
+import type { LiveHead } from "./liveLedger.ts";
 import { nodeSha256 } from "./nodeSha256.ts";
 import type { Progress } from "./progress.ts";
+import type { LiveLedger } from "./server.ts";
 
 /** Asked for where the auditor pins keys: without them nobody's checkpoint says anything. */
 async function readEvidence(ledger: LiveLedger, head: LiveHead): Promise<BundleEvidence> {

@@ -1,9 +1,8 @@
-/** The command line of the embedded host. */
+/** The command line of the embedded host. What a command does is loaded when it is asked for. */
 import path from "node:path";
 import { Command } from "commander";
 import { addMaintenanceCommands } from "./maintenance/commands.ts";
 import { addOperatorCommands } from "./maintenance/operatorCommands.ts";
-import { runStart } from "./server/startCommand.ts";
 
 const program = new Command("daybook").description("Runs Daybook on this machine.");
 
@@ -13,6 +12,7 @@ program
   .option("--functions <folder>", "run another convex/ folder than this repository's")
   .action(async (options: { functions?: string }) => {
     const functionsDir = options.functions === undefined ? undefined : path.resolve(options.functions);
+    const { runStart } = await import("./server/startCommand.ts");
     await runStart(process.env, functionsDir);
   });
 

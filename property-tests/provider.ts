@@ -76,8 +76,9 @@ async function post(session: Session, body: string, header: string | null, expec
   requireEqual("INV-04", `the door's answer to ${body}`, status, expected);
 }
 
-const signed = async (session: Session, body: string): Promise<string> =>
-  await headerFor(body, { seconds: Math.floor(session.bench.now() / 1000) });
+/** Signed at the second that the model lists it with: the clock goes on between the two. */
+const signed = async ({ body, signedAt }: { body: string; signedAt: number }): Promise<string> =>
+  await headerFor(body, { seconds: signedAt });
 
 /** Lists a delivery where it concerns somebody. */
 function list(session: Session, delivery: KnownDelivery, orgId: string | undefined): void {
@@ -153,7 +154,7 @@ async function deliver(session: Session, delivery: Delivery): Promise<void> {
   if (bench.jobs === undefined && isWaiting(world, delivery, outcome)) return;
   for (const unread of unreadOf(session, delivery.deliveryId)) unread.isConflict = true;
   const earliest = bench.now();
-  await post(session, delivery.body, await signed(session, delivery.body), 200);
+  await post(session, delivery.body, await signed(delivery), 200);
   const known: KnownDelivery = {
     ...delivery,
     ...{ isConflict: false, status: "parked", reason: null, orgId: undefined },
@@ -180,7 +181,7 @@ async function deliverAgain(session: Session, pick: Pick): Promise<void> {
   ]);
   const bodySha256 = hashOf(body);
   const signedAt = Math.floor(session.bench.now() / 1000);
-  await post(session, body, await signed(session, body), 200);
+  await post(session, body, await signed({ body, signedAt }), 200);
   const isKnown = deliveries.some(
     (each) => each.deliveryId === first.deliveryId && eventIn(each.body) === eventIn(body),
   );

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { checkpointKey, TEST_DEPLOYMENT } from "../../tests/support/checkpointKeys.ts";
 import type * as Sessions from "./sessions.ts";
 
@@ -17,8 +17,9 @@ async function deployed(variables: Record<string, string> = {}): Promise<typeof 
   return await import("./sessions.ts");
 }
 
-beforeEach(() => {
+afterEach(() => {
   vi.unstubAllEnvs();
+  vi.resetModules();
 });
 
 describe("the session of a token", () => {

@@ -168,7 +168,8 @@ describe.each([
 ])("%s", (_name, command, success) => {
   let own: string;
   let ownHost: Host;
-  const push = async (): Promise<CliResult> => await convex(own, ownHost, command);
+  const push = async (...options: readonly string[]): Promise<CliResult> =>
+    await convex(own, ownHost, [...command, ...options]);
 
   beforeAll(async () => {
     own = projects.project();
@@ -195,7 +196,7 @@ describe.each([
       path.join(own, "convex/notes.ts"),
       'export const added = queryGeneric({ args: {}, handler: () => "new" });\n',
     );
-    const pushed = await push();
+    const pushed = await push("--typecheck", "disable");
     expect(pushed.exitCode).toBe(1);
     expect(pushed.stderr).not.toContain(success);
     expect(pushed.stderr).toContain("function notes:added is pushed, and does not run");

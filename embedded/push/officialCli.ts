@@ -41,11 +41,12 @@ export async function runOfficialCli(
 }
 
 /**
- * Nothing of ours but where programs and temporary files are: deployments, proxies and keys in the caller's
+ * Nothing of ours but where programs, temporary files and compiled code are: deployments, proxies and keys in the caller's
  * environment would lead the CLI elsewhere. `CI` keeps it from reporting crashes and from asking.
  */
 function environmentOfCli(): Record<string, string> {
-  const kept = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"].flatMap((name) => {
+  const names = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "NODE_COMPILE_CACHE"];
+  const kept = names.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });

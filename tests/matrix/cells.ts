@@ -11,6 +11,7 @@ import {
   expectNothingHappened,
   observe,
   rehearse,
+  writtenSoFar,
   type Answer,
   type Observation,
 } from "./rehearsal.ts";
@@ -96,8 +97,10 @@ export async function play(
       if (calmly === null) return { answer: await ask(ctx, name, args), seen: null };
       const isCalm = situation === "active" && prepare === undefined;
       const first = isCalm ? calmly : await observe(ctx);
+      const written = await writtenSoFar(ctx);
       const answer = await ask(ctx, name, args);
-      return { answer, seen: { before: first, after: await observe(ctx) } };
+      const hasWritten = (await writtenSoFar(ctx)) !== written;
+      return { answer, seen: { before: first, after: hasWritten ? await observe(ctx) : first } };
     });
   } finally {
     if (overMs > 0) vi.setSystemTime(now);

@@ -189,6 +189,15 @@ export async function observe(ctx: MutationCtx): Promise<Observation> {
   return { chains: Object.fromEntries(chains), rows, jobs };
 }
 
+/**
+ * What the transaction has written and planned, in all components, as Convex counts it: the same twice says that
+ * nothing was written between.
+ */
+export async function writtenSoFar(ctx: MutationCtx): Promise<string> {
+  const { documentsWritten, bytesWritten, functionsScheduled } = await ctx.meta.getTransactionMetrics();
+  return [documentsWritten, bytesWritten, functionsScheduled].map(({ used }) => used).join(" ");
+}
+
 /** The types of the events that came between two observations, over all organisations. */
 export function appended(before: Observation, after: Observation): string[] {
   return Object.entries(after.chains).flatMap(([orgId, { types }]) =>

@@ -3,7 +3,6 @@
  * platform, for more than one upload in it.
  */
 import { randomBytes } from "node:crypto";
-import { EncryptJWT, errors, jwtDecrypt } from "jose";
 import type { Store } from "../storage/store.ts";
 
 /** The platform's. */
@@ -13,7 +12,7 @@ const AUDIENCE = "upload";
 
 export type OpenedToken = { ok: true; component: string } | { ok: false; reason: "invalid" | "expired" };
 
-/** Makes and opens tokens. Times are milliseconds since the epoch. */
+/** Makes and opens tokens, with a library that is loaded for the first. Times are milliseconds since the epoch. */
 export class UploadTokens {
   private readonly key: Buffer;
 
@@ -25,6 +24,7 @@ export class UploadTokens {
   }
 
   async issue(component: string, nowMs: number): Promise<string> {
+    const { EncryptJWT } = await import("jose");
     return await new EncryptJWT({ component })
       .setProtectedHeader({ alg: "dir", enc: "A256GCM" })
       .setAudience(AUDIENCE)
@@ -33,6 +33,7 @@ export class UploadTokens {
   }
 
   async open(token: string, nowMs: number): Promise<OpenedToken> {
+    const { errors, jwtDecrypt } = await import("jose");
     try {
       const { payload } = await jwtDecrypt(token, this.key, {
         audience: AUDIENCE,

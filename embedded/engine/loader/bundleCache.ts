@@ -5,7 +5,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
 
 /** A bundle and the absolute paths of the files that it was made of. */
 export type Made = { text: string; inputs: readonly string[] };
@@ -14,10 +13,14 @@ export type Made = { text: string; inputs: readonly string[] };
 export type Bundled = { text: string; fingerprint: string };
 
 /** What is known of a stored bundle, in a file beside its text. */
-const STORED = z.strictObject({
-  fingerprint: z.string(),
-  inputs: z.record(z.string(), z.string().nullable()),
-});
+type Stored = { fingerprint: string; inputs: Readonly<Record<string, string | null>> };
+
+/** Only this file writes them, and a text that is not its fingerprint's is not used: what else is wrong shows there. */
+function isStored(value: unknown): value is Stored {
+  if (typeof value !== "object" || value === null || !("fingerprint" in value && "inputs" in value))
+    return false;
+  return typeof value.fingerprint === "string" && typeof value.inputs === "object" && value.inputs !== null;
+}
 
 /** A file system's clock may be this much behind ours: what changed later than that could change again unseen. */
 const CLOCK_MARGIN_MS = 1_000;
@@ -114,7 +117,9 @@ function bundledFrom(text: string): Bundled {
 /** The stored bundle if it is whole and all of its files are as they were, else null. */
 async function readStored(file: string): Promise<Bundled | null> {
   try {
-    const { fingerprint, inputs } = STORED.parse(JSON.parse(await readFile(`${file}.json`, "utf8")));
+    const stored: unknown = JSON.parse(await readFile(`${file}.json`, "utf8"));
+    if (!isStored(stored)) return null;
+    const { fingerprint, inputs } = stored;
     const [content, now] = await Promise.all([readFile(`${file}.js`), statesOf(Object.keys(inputs))]);
     if (!now.every(([input, state]) => state.text === inputs[input])) return null;
     if (sha256(content).toString("hex") !== fingerprint) return null;
