@@ -56,7 +56,8 @@ export async function effectAbout(
   backend: Pick<Backend, "operator">,
   { orgId, kinds, subject }: { orgId: string; kinds: readonly string[]; subject: string },
 ): Promise<string | undefined> {
-  for (const status of ["pending", "running", "done", "failed", "unknown"] as const) {
+  // Looked for while it goes on: what runs may wait again, for its next attempt, before the next look.
+  for (const status of ["pending", "running", "pending", "done", "failed", "unknown"] as const) {
     const rows = await backend.operator.query(internal.effects.outbox.list, { orgId, status });
     const row = rows.find((each) => kinds.includes(each.kind) && each.subject === subject);
     if (row !== undefined) return row.outboxId;
