@@ -8,8 +8,8 @@ process.env["NODE_COMPILE_CACHE"] ??= path.resolve("node_modules/.cache/daybook"
 
 export default defineConfig({
   test: {
-    // Many tests wait for processes and clocks, so two files at once use a machine of two cores better than one.
-    maxWorkers: 2,
+    // Many tests wait for processes, disks and clocks: three files at once use a machine of two cores better than two.
+    maxWorkers: 3,
     projects: [
       {
         test: {
