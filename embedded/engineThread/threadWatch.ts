@@ -98,7 +98,7 @@ export class ThreadWatch {
     const cpuMs = (cpu.user + cpu.system) / 1_000;
     const heapBytesMax = Math.min(this.#heapBytesMax, heap.heap_size_limit * HEAP_SHARE_MAX);
     if (heap.used_heap_size > heapBytesMax) return { kind: "outOfMemory", call: this.#stopwatch.running() };
-    const isLate = usedUp(now.ownMs, cpuMs - now.cpuMsAtStart);
+    const isLate = usedUp({ ...now, cpuMs: cpuMs - now.cpuMsAtStart });
     return isLate && this.#neverTurns(now, cpuMs)
       ? { kind: "timedOut", call: this.#stopwatch.running() }
       : null;

@@ -28,14 +28,15 @@ const CPU_MS = 4;
 const HEARTBEAT_MS = 5;
 const LABEL_BYTES = 6;
 const TURNS = 7;
-const NUMBERS = 8;
+const WORK_SINCE_MS = 8;
+const NUMBERS = 9;
 
 const utf8 = new TextEncoder();
 
 const ARGS_SHOWN = 1_024;
 const LABEL_BYTES_MAX = 8 * 1_024;
 
-/** The share of its time that a function must have had a processor before it is called too slow. */
+/** The share of the allowed time that a function must have had a processor before it is called too slow. */
 const CPU_SHARE_MIN = 0.5;
 
 /** Milliseconds of a clock that never jumps and is the same for every thread. */
@@ -57,13 +58,19 @@ export type Reading = {
   ownMs: number;
   /** Processor time of the engine's thread, as `process.threadCpuUsage` counts it, when this call's work began. */
   cpuMsAtStart: number;
+  /** How long this call's work has taken, the engine's part in it too. */
+  workMs: number;
   /** When the engine's event loop last turned, by `steadyMs`. */
   heartbeatMs: number;
 };
 
-/** True when a call has used up its own time, and a busy machine is not the reason. */
-export function usedUp(ownMs: number, cpuMs: number): boolean {
-  return ownMs > LIMITS.functionTimeMs && cpuMs > LIMITS.functionTimeMs * CPU_SHARE_MIN;
+/**
+ * True when a call has used up its own time, and a busy machine is not the reason. `cpuMs` is what the thread had of a
+ * processor in `workMs`; what the call itself had of it is taken to be the same share of its own time.
+ */
+export function usedUp({ ownMs, workMs, cpuMs }: { ownMs: number; workMs: number; cpuMs: number }): boolean {
+  if (ownMs <= LIMITS.functionTimeMs) return false;
+  return ownMs * (cpuMs / workMs) > LIMITS.functionTimeMs * CPU_SHARE_MIN;
 }
 
 /** The part of a call's arguments that identifies it here. */
@@ -95,6 +102,7 @@ export class Stopwatch {
   /** The engine begins to work: on one call, or on several that become durable together. */
   startWork(): void {
     this.set(CPU_MS, threadCpuMs());
+    this.set(WORK_SINCE_MS, steadyMs());
     this.mark("engine");
   }
 
@@ -128,7 +136,8 @@ export class Stopwatch {
   /** Whether the running call is out of time. Only in the engine's thread. */
   isUsedUp(): boolean {
     const ownMs = this.ownMs();
-    return ownMs > LIMITS.functionTimeMs && usedUp(ownMs, threadCpuMs() - this.at(CPU_MS));
+    if (ownMs <= LIMITS.functionTimeMs) return false;
+    return usedUp({ ownMs, workMs: this.workMs(), cpuMs: threadCpuMs() - this.at(CPU_MS) });
   }
 
   read(): Reading {
@@ -138,6 +147,7 @@ export class Stopwatch {
       turns: this.at(TURNS),
       ownMs: this.ownMs(),
       cpuMsAtStart: this.at(CPU_MS),
+      workMs: this.workMs(),
       heartbeatMs: this.at(HEARTBEAT_MS),
     };
   }
@@ -146,6 +156,10 @@ export class Stopwatch {
   running(): RunningCall {
     const bytes = this.label.slice(0, this.at(LABEL_BYTES));
     return JSON.parse(new TextDecoder().decode(bytes)) as RunningCall;
+  }
+
+  private workMs(): number {
+    return steadyMs() - this.at(WORK_SINCE_MS);
   }
 
   private ownMs(): number {
