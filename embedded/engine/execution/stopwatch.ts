@@ -37,7 +37,7 @@ const ARGS_SHOWN = 1_024;
 const LABEL_BYTES_MAX = 8 * 1_024;
 
 /** The share of the allowed time that a function must have had a processor before it is called too slow. */
-const CPU_SHARE_MIN = 0.5;
+const CPU_SHARE_MIN = 0.8;
 
 /** Milliseconds of a clock that never jumps and is the same for every thread. */
 export function steadyMs(): number {
