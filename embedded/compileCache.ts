@@ -1,4 +1,4 @@
-/** Node's cache of compiled modules: loading the host's own is the larger part of its start. */
+/** Node's cache of compiled modules: loading them is the larger part of a host's start, and of most commands. */
 import { enableCompileCache } from "node:module";
 import path from "node:path";
 

@@ -1,8 +1,11 @@
 /** The command line of the embedded host. What a command does is loaded when it is asked for. */
 import path from "node:path";
 import { Command } from "commander";
+import { useCompileCache } from "./compileCache.ts";
 import { addMaintenanceCommands } from "./maintenance/commands.ts";
 import { addOperatorCommands } from "./maintenance/operatorCommands.ts";
+
+useCompileCache();
 
 const program = new Command("daybook").description("Runs Daybook on this machine.");
 

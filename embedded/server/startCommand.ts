@@ -1,7 +1,6 @@
 /** `start`: checks the configuration, starts the host, says where everything is, and stops it on a signal. */
 import path from "node:path";
 import colors from "picocolors";
-import { useCompileCache } from "../compileCache.ts";
 import { HostError } from "../engine/errors.ts";
 import { explainedAtStart, StorageFailure } from "../engine/storage/storageErrors.ts";
 import { parseConfig, type HostConfig, type Variables } from "./config.ts";
@@ -26,7 +25,6 @@ export async function runStart(variables: Variables, functionsDir?: string): Pro
 }
 
 async function startOrExplain(config: HostConfig): Promise<Host | undefined> {
-  useCompileCache();
   const { startHost } = await import("./host.ts");
   try {
     return await startHost(config);
