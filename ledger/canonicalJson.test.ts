@@ -8,6 +8,7 @@ import {
   NotLedgerValueError,
   parseCanonical,
 } from "./canonicalJson.ts";
+import { anyCharacter } from "./testing/anyText.ts";
 
 function thrownBy(run: () => unknown): unknown {
   try {
@@ -97,7 +98,7 @@ describe("canonicalize", () => {
 
   test("any JSON value comes back from its canonical text, and its keys are sorted by code units", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: "binary" }), (value) => {
+      fc.property(fc.jsonValue({ stringUnit: anyCharacter }), (value) => {
         const wellFormed: unknown = JSON.parse(JSON.stringify(value).replace(/\\ud[89a-f]../g, "?"));
         const text = canonicalize(wellFormed);
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(wellFormed)));
