@@ -6,6 +6,18 @@ const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: "threads" } as 
 // Hundreds of processes are started, of the same modules: they are compiled once.
 process.env["NODE_COMPILE_CACHE"] ??= path.resolve("node_modules/.cache/daybook");
 
+/**
+ * They start programs, all or nearly all of them. A process is forked with its whole address space, so they run in
+ * small processes of their own instead of threads of one large process.
+ */
+const PROGRAMS = [
+  "tests/host/**/*.test.ts",
+  "audit/{main,verify}.test.ts",
+  "embedded/{maintenance,push}/**/*.test.ts",
+  "embedded/server/start.test.ts",
+  "scripts/**/*.test.ts",
+];
+
 export default defineConfig({
   test: {
     // Many tests wait for processes, disks and clocks: three files at once use a machine of two cores better than two.
@@ -29,11 +41,17 @@ export default defineConfig({
           ...shared,
           name: "node",
           environment: "node",
-          include: [
-            "{ledger,audit,embedded,simulators,scripts,bench}/**/*.test.ts",
-            "tests/host/**/*.test.ts",
-          ],
-          exclude: ["**/node_modules/**"],
+          include: ["{ledger,audit,embedded,simulators,bench}/**/*.test.ts"],
+          exclude: ["**/node_modules/**", ...PROGRAMS],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          pool: "forks",
+          name: "programs",
+          environment: "node",
+          include: PROGRAMS,
         },
       },
       {
@@ -57,6 +75,7 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          pool: "forks",
           testTimeout: 600_000,
           name: "property",
           environment: "node",
