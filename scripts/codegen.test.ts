@@ -26,20 +26,10 @@ test("the committed files are what the functions say", async () => {
   expect((await run).stdout).toContain("what the functions say");
 });
 
-test("a changed, a missing and a left over file are each named", async () => {
+test("a changed, a missing and a left over file are each named, and those of a component with a new function", async () => {
   appendFileSync(path.join(project, "convex/_generated/api.d.ts"), "export type Edited = never;\n");
-  rmSync(path.join(project, "convex/events/_generated/component.ts"));
+  rmSync(path.join(project, "convex/events/_generated/dataModel.ts"));
   writeFileSync(path.join(project, "convex/_generated/old.ts"), "export {};\n");
-  expect(await staleFiles(project)).toEqual([
-    "convex/_generated/api.d.ts",
-    "convex/_generated/old.ts",
-    "convex/events/_generated/component.ts",
-  ]);
-});
-
-test("a function added to a component makes its generated files stale", async () => {
-  cpSync(path.join(REPOSITORY, "convex"), path.join(project, "convex"), { recursive: true });
-  rmSync(path.join(project, "convex/_generated/old.ts"), { force: true });
   writeFileSync(
     path.join(project, "convex/events/count.ts"),
     `import { v } from "convex/values";
@@ -47,8 +37,11 @@ test("a function added to a component makes its generated files stale", async ()
      export const added = query({ args: { n: v.int64() }, returns: v.int64(), handler: (_ctx, { n }) => n });`,
   );
   expect(await staleFiles(project)).toEqual([
+    "convex/_generated/api.d.ts",
+    "convex/_generated/old.ts",
     "convex/events/_generated/api.ts",
     "convex/events/_generated/component.ts",
+    "convex/events/_generated/dataModel.ts",
   ]);
 });
 
