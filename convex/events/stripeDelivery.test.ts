@@ -167,7 +167,7 @@ describe("the signature", () => {
     }
   });
 
-  test("R31 no header of any form throws", () => {
+  test("E11 R31 no header of any form throws", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), anyText(), fc.stringMatching(/^[tv01=, ]*$/)), (header) => {
         expect(checkSignature({ header, body: utf8("{}") }, settings).ok).toBe(false);

@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { ConvexHttpClient } from "convex/browser";
-import { anyApi } from "convex/server";
+import { makeFunctionReference } from "convex/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Host } from "../server/host.ts";
 import { CliProjects, convex } from "./cliForTests.ts";
@@ -29,7 +29,7 @@ async function run(...args: string[]): Promise<CliResult> {
 
 /** Without the CLI, where what is done is not what is tested. */
 async function add(text: string): Promise<void> {
-  await client.mutation(anyApi["notes"]?.["add"], { text });
+  await client.mutation(makeFunctionReference<"mutation">("notes:add"), { text });
 }
 
 describe("run", () => {
@@ -135,7 +135,7 @@ describe("env", () => {
 
 describe("logs", () => {
   test("prints what functions log while it runs, and what they logged before", async () => {
-    await expect(client.query(anyApi["notes"]?.["crash"])).rejects.toThrow("out of ink");
+    await expect(client.query(makeFunctionReference<"query">("notes:crash"))).rejects.toThrow("out of ink");
     await add("before");
     const stop = new AbortController();
     let started = false;

@@ -82,7 +82,7 @@ test("a good token gives issuer, subject and token identifier", async () => {
   });
 });
 
-describe("times", () => {
+describe("A09 times", () => {
   test.each([
     [-6, "the token has expired"],
     [-5, "the token has expired"],
@@ -147,7 +147,7 @@ async function signText(extra: string): Promise<string> {
   return `${input}.${Buffer.from(signature).toString("base64url")}`;
 }
 
-describe("issuer, audience, subject", () => {
+describe("A07 issuer, audience, subject", () => {
   test.each([
     [{ aud: "other" }, 'the token\'s "aud" claim is not accepted'],
     [{ aud: ["other", AUDIENCE] }, "accepted alice"],
@@ -179,7 +179,7 @@ describe("keys and algorithms", () => {
     expect(await judge(forged)).toBe("the token's algorithm is not allowed");
   });
 
-  test("HS256 with the public key as secret is refused, whatever form the key has", async () => {
+  test("A03 HS256 with the public key as secret is refused, whatever form the key has", async () => {
     const secrets = [
       await exportSPKI(keys.publicKey),
       JSON.stringify(keys.jwk),
@@ -215,7 +215,7 @@ describe("keys and algorithms", () => {
     expect(await judge(critical)).toBe(refused);
   });
 
-  test("kid must be present, known and unique", async () => {
+  test("A05 kid must be present, known and unique", async () => {
     const unknown = await judge(await sign({}, { kid: "../../dev/null" }));
     expect(unknown).toBe("no key of the issuer matches the token");
     const header = "the token's header is missing a kid or asks for something not allowed";
@@ -225,10 +225,17 @@ describe("keys and algorithms", () => {
     expect(await judge(await sign({}), twice)).toBe("several keys of the issuer match the token");
   });
 
-  test("a token made for another purpose is refused by its type", async () => {
+  test("A11 a token made for another purpose is refused, by its type, its audience or its form", async () => {
     expect(await judge(await sign({}, { typ: "at+jwt" }))).toBe("accepted alice");
     expect(await judge(await sign({}, { typ: "JWT" }))).toBe("accepted alice");
     expect(await judge(await sign({}, { typ: "logout+jwt" }))).toMatch(/^the token's header/);
+    expect(await judge(await sign({ aud: "another-client" }))).toBe(
+      'the token\'s "aud" claim is not accepted',
+    );
+    const [secret, invitationToken] = [`whsec_${"a".repeat(32)}`, "B".repeat(43)];
+    for (const bearer of [secret, invitationToken]) {
+      expect(await judge(bearer)).toBe("the token is not a signed JWT");
+    }
   });
 
   test("a changed byte anywhere is refused", async () => {

@@ -133,7 +133,7 @@ describe("a client that does not read", () => {
   });
 });
 
-describe("a token that expires on an open socket", () => {
+describe("A21 a token that expires on an open socket", () => {
   const SKEW_MS = 5_000;
 
   beforeEach(() => {

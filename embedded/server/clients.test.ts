@@ -133,7 +133,7 @@ describe("signing in", () => {
     expect(asked.slice(0, 2)).toEqual([false, true]);
   });
 
-  test("a token expires on an open socket where nothing happens; the client signs in anew and goes on", async () => {
+  test("A21 a token expires on an open socket where nothing happens; the client signs in anew and goes on", async () => {
     const issuer = await startIssuer();
     const host = await hosts.start({ DAYBOOK_AUTH_ISSUER: issuer.url, DAYBOOK_AUTH_AUDIENCE: "test" });
     const client = clientOf(host);

@@ -178,7 +178,7 @@ describe("the HTTP API", () => {
     expect(answer.status).toBe(403);
   });
 
-  test("a crash shows its detail and log in development, and neither in production", async () => {
+  test("S11 a crash shows its detail and log in development, and neither in production, which has no door of development", async () => {
     const call = { path: "notes:crash", args: {} };
     const open = await post("/api/query", call);
     expect(open.body).toMatch(/\[Request ID: [0-9a-f]{16}\] Server Error\\n.*internal detail/);

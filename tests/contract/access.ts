@@ -290,7 +290,7 @@ const FORBIDDEN: Record<Role, readonly string[]> = {
 };
 
 export function accessContract(open: () => Promise<Backend>): void {
-  test("without a token every public function answers UNAUTHENTICATED", async () => {
+  test("A01 without a token every public function answers UNAUTHENTICATED", async () => {
     const backend = await open();
     for (const { name, run } of everyFunction()) {
       expect([name, await run(backend.anonymous())]).toEqual([name, "UNAUTHENTICATED"]);
@@ -307,7 +307,7 @@ export function accessContract(open: () => Promise<Backend>): void {
     expect(mine.page).toEqual([]);
   });
 
-  test("each role is refused exactly what the table does not grant", async () => {
+  test("D01 D09 each role is refused exactly what the table does not grant", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     for (const role of ROLES) {
@@ -363,7 +363,7 @@ export function accessContract(open: () => Promise<Backend>): void {
     );
   });
 
-  test("selecting a foreign organisation answers like selecting one that does not exist", async () => {
+  test("C01 K03 selecting a foreign organisation answers like selecting one that does not exist", async () => {
     const backend = await open();
     const { owner } = await foundOrganization(backend);
     const other = await foundOrganization(backend);
@@ -375,7 +375,7 @@ export function accessContract(open: () => Promise<Backend>): void {
     expect(JSON.stringify(foreign)).toBe(JSON.stringify(missing));
   });
 
-  test("ids of another organisation answer byte for byte like ids of nothing", async () => {
+  test("C01 K01 ids of another organisation answer byte for byte like ids of nothing", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     const other = await foundOrganization(backend);
@@ -440,7 +440,7 @@ export function accessContract(open: () => Promise<Backend>): void {
     expect(new Set(codes)).toEqual(new Set(["NOT_FOUND"]));
   });
 
-  test("a removed member is refused at the next call, with the same token", async () => {
+  test("A19 a removed member is refused at the next call, with the same token", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     const staff = await join(backend, orgId, owner.client, "staff");

@@ -160,7 +160,7 @@ export function bookingsContract(open: () => Promise<Backend>): void {
     committed(await assign());
   });
 
-  test("staff work on their own bookings, see unassigned ones, and no others", async () => {
+  test("C05 staff work on their own bookings, see unassigned ones, and no others", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     const staff = await join(backend, orgId, owner.client, "staff");
@@ -194,7 +194,30 @@ export function bookingsContract(open: () => Promise<Backend>): void {
     expect(after.page.map(({ bookingId }) => bookingId)).toEqual([mine]);
   });
 
-  test("freelancers see their own bookings without prices", async () => {
+  test("D15 a freelancer takes no booking, hands none on and raises no own role", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const { client, userId } = await join(backend, orgId, owner.client, "freelancer");
+    const colleague = await join(backend, orgId, owner.client, "freelancer");
+    const serviceId = await defineService(owner.client);
+    const mine = await requestBooking(owner.client, serviceId, 2, userId);
+    const free = await requestBooking(owner.client, serviceId, 3);
+    const theirs = await requestBooking(owner.client, serviceId, 4, colleague.userId);
+    const { seq } = await owner.client.query(projections.ledger.head, {});
+    for (const [bookingId, assigneeId] of [
+      [free, userId],
+      [theirs, userId],
+      [mine, colleague.userId],
+    ] as const) {
+      const args = { bookingId, assigneeId, idempotencyKey: key() };
+      expect(codeOf(await client.mutation(commands.bookings.assign, args))).toBe("FORBIDDEN");
+    }
+    const promoted = { userId, role: "manager" as const, idempotencyKey: key() };
+    expect(codeOf(await client.mutation(commands.members.changeRole, promoted))).toBe("FORBIDDEN");
+    expect((await owner.client.query(projections.ledger.head, {})).seq).toBe(seq);
+  });
+
+  test("C05 C11 freelancers see their own bookings without prices", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     const freelancer = await join(backend, orgId, owner.client, "freelancer");

@@ -71,7 +71,7 @@ export function authenticityContract(open: Open): void {
     target = await openPayment(on);
   });
 
-  test("E01 no header or junk is refused", async () => {
+  test("E01 E11 no header or junk is refused, what the SDK throws at least of all", async () => {
     const seq = await headSeq(target.owner.client);
     const body = JSON.stringify(succeeded(target.intentId));
     const [, signature = ""] = (await headerFor(body)).split(",");

@@ -43,6 +43,36 @@ export function membersContract(open: () => Promise<Backend>): void {
     expect(codeOf(again)).toBe("INVITATION_UNUSABLE");
   });
 
+  test("B09 an invitation leads into its own organisation with its own role, whatever the token and the call say", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const elsewhere = await foundOrganization(backend, "Clinic Green");
+    const { subject } = elsewhere.owner;
+    const { invitationToken = "" } = await invite(owner.client, "staff");
+    const invitee = await backend.as({ subject, orgId: elsewhere.orgId });
+    for (const [field, value] of [
+      ["role", "owner"],
+      ["orgId", elsewhere.orgId],
+    ] as const) {
+      const args = { invitationToken, idempotencyKey: key(), [field]: value };
+      const refused = await invitee.mutation(commands.members.acceptInvitation, args);
+      expect(refused).toMatchObject({ code: "INVALID", field });
+    }
+    const accepted = committed(
+      await invitee.mutation(commands.members.acceptInvitation, { invitationToken, idempotencyKey: key() }),
+    );
+    expect(accepted.result).toEqual({ orgId, role: "staff" });
+    expect(accepted.receipt.orgId).toBe(orgId);
+    const roles = (await invitee.query(projections.organizations.mine, { paginationOpts: FIRST_PAGE })).page;
+    expect(new Map(roles.map((row) => [row.orgId, row.role]))).toEqual(
+      new Map([
+        [elsewhere.orgId, "owner"],
+        [orgId, "staff"],
+      ]),
+    );
+    expect((await invitee.query(projections.organizations.current, {})).orgId).toBe(elsewhere.orgId);
+  });
+
   test("an unknown invitation token is INVITATION_UNUSABLE, a malformed one INVALID", async () => {
     const backend = await open();
     const guest = await backend.as({ subject: newSubject("guest") });
@@ -124,7 +154,7 @@ export function membersContract(open: () => Promise<Backend>): void {
     );
   });
 
-  test("a manager grants and touches only ranks below their own", async () => {
+  test("D03 a manager grants and touches only ranks below their own", async () => {
     const backend = await open();
     const { orgId, owner } = await foundOrganization(backend);
     const manager = await join(backend, orgId, owner.client, "manager");

@@ -110,6 +110,35 @@ function claimTests(open: () => Promise<Backend>): void {
   });
 }
 
+function editableClaimTests(open: () => Promise<Backend>): void {
+  test("A17 what users can edit of their own claims gives no organisation and no role", async () => {
+    const backend = await open();
+    const { orgId, owner } = await foundOrganization(backend);
+    const guest = await join(backend, orgId, owner.client, "guest");
+    const claims = { orgId, org_id: orgId, role: "owner", orgRole: "owner", daybook_role: "owner" };
+    const edited = { ...claims, unsafe_metadata: claims, public_metadata: claims, user: claims };
+    const stranger = await backend.withClaims(newSubject("stranger"), edited);
+    expect(await currentCode(stranger)).toBe("NO_ACTIVE_ORG");
+    const asGuest = await backend.withClaims(newSubject("guest"), { ...edited, daybook_org: orgId });
+    expect(await currentCode(asGuest)).toBe("NO_ACTIVE_ORG");
+    const invited = committed(
+      await owner.client.mutation(commands.members.invite, { role: "guest", idempotencyKey: key() }),
+    );
+    const invitationToken = invited.result.invitationToken ?? "";
+    committed(
+      await asGuest.mutation(commands.members.acceptInvitation, { invitationToken, idempotencyKey: key() }),
+    );
+    expect((await asGuest.query(projections.organizations.current, {})).role).toBe("guest");
+    const { userId } = guest;
+    for (const answer of [
+      await asGuest.mutation(organizations.rename, { name: "Taken", idempotencyKey: key() }),
+      await asGuest.mutation(commands.members.remove, { userId, idempotencyKey: key() }),
+    ]) {
+      expect(codeOf(answer)).toBe("FORBIDDEN");
+    }
+  });
+}
+
 function providerTests(open: () => Promise<Backend>): void {
   test("a provider's own organisation means ours after an owner has linked it, and never before", async () => {
     const backend = await open();
@@ -354,6 +383,7 @@ function switchingTests(open: () => Promise<Backend>): void {
 
 export function principalContract(open: () => Promise<Backend>): void {
   claimTests(open);
+  editableClaimTests(open);
   providerTests(open);
   sessionTests(open);
   switchingTests(open);

@@ -50,7 +50,7 @@ async function listAll(client: Client, category?: "role"): Promise<{ seqs: numbe
   }
 }
 
-test("the list ends at the newest five thousand events, whichever category is asked for", async () => {
+test("L11 the list ends at the newest five thousand events, whichever category is asked for", async () => {
   const backend = openTestBackend();
   const { orgId, owner } = await foundOrganization(backend);
   const other = await foundOrganization(backend);

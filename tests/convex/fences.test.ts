@@ -36,11 +36,28 @@ async function setStatus(backend: TestBackend, orgId: string, status: "frozen" |
 }
 
 describe("inventory", () => {
-  test("INV-08 the public functions and the policy table name each other exactly", async () => {
+  test("R95 S11 INV-08 the public functions and the policy table name each other exactly", async () => {
     const functions = await publicFunctions();
     expect(functions).toEqual(Object.keys(POLICY).sort());
     expect(functions).toEqual([...FUNCTION_NAMES].sort());
   });
+});
+
+test("A13 R26 the same subject of another issuer is another person", async () => {
+  const backend = openTestBackend();
+  const { orgId, owner } = await foundOrganization(backend);
+  for (const issuer of ["https://other.example", `${backend.issuer}/`, backend.issuer.toUpperCase()]) {
+    const { subject } = owner;
+    const claims = { issuer, subject, tokenIdentifier: `${issuer}|${subject}`, daybook_org: orgId };
+    const namesake = backend.t.withIdentity(claims);
+    const current = await refusalOf(namesake.query(projections.organizations.current, {}));
+    expect([issuer, current.code]).toEqual([issuer, "NO_ACTIVE_ORG"]);
+    const page = { paginationOpts: FIRST_PAGE };
+    expect((await namesake.query(projections.organizations.mine, page)).page).toEqual([]);
+    expect(await namesake.mutation(commands.session.selectOrganization, { orgId })).toMatchObject({
+      code: "NOT_FOUND",
+    });
+  }
 });
 
 test("A15 a claim of a megabyte names no organisation", async () => {
@@ -89,7 +106,7 @@ describe("the ways in", () => {
     expect(filesWith(/\brequireRole\(spec\.function, member\)/)).toEqual(ofMembers);
   });
 
-  test("D17 the raw database is seen by the files that stand for it", () => {
+  test("D17 P19 the raw database is seen by the files that stand for it", () => {
     expect(filesWith(/\bctx\.db\b/)).toEqual([
       "access/directory.ts",
       "access/tenantDb.ts",
@@ -154,7 +171,7 @@ describe("time", () => {
     vi.useRealTimers();
   });
 
-  test("an invitation can be accepted for seven days, and not at the end of the seventh", async () => {
+  test("M05 an invitation can be accepted for seven days, and not at the end of the seventh", async () => {
     const backend = openTestBackend();
     const start = Date.UTC(2030, 0, 1);
     vi.setSystemTime(start);

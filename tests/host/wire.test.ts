@@ -71,7 +71,7 @@ test("arguments that are nested beyond reason are a bad request", async () => {
   expect(body).toMatchObject({ status: "error", errorData: { code: "INVALID", field: "arguments" } });
 });
 
-test("no page is longer than 200 rows, whatever end the client asks for", async () => {
+test("L11 no page is longer than 200 rows, whatever end the client asks for", async () => {
   const { owner } = await foundOrganization(backend);
   for (let index = 0; index < 210; index += 1) {
     committed(

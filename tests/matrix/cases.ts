@@ -35,13 +35,13 @@ function cellsOf(row: MatrixRow): Case[] {
 function boundariesOf(row: MatrixRow, conditions: Matrix["conditions"]): Case[] {
   const { name } = row;
   const coded = BOUNDARIES.filter((boundary) => boundary.name === name).flatMap((boundary) => {
-    const { condition, column, allowed, refused } = boundary;
+    const { attack = "", condition, column, allowed, refused } = boundary;
     const code = conditions.get(condition);
     if (code === undefined || code === null) throw new Error(`${condition} has no code`);
     const { situation } = fixtureOf(name);
     const caseOf = (kind: string, variation: Variation, expected: Expected): Case => ({
       name,
-      title: `${column} ${condition} ${kind}`,
+      title: `${attack} ${column} ${condition} ${kind}`.trim(),
       role: roleOf(column),
       run: async (world) => {
         const inSituation = situation === undefined ? variation : { situation, ...variation };
@@ -108,7 +108,7 @@ function unknownArgumentsOf(row: MatrixRow): Case[] {
   const takesOrgId = name === "commands/session:selectOrganization";
   return UNKNOWN_ARGUMENTS.filter((argument) => !(takesOrgId && argument === "orgId")).map((argument) => ({
     name,
-    title: `argument ${argument}`,
+    title: `${argument === "surprise" ? "S03" : "B01"} argument ${argument}`,
     role: undefined,
     run: async (world) => {
       const args = (): Args => ({ [argument]: `CANARY-${world.other.orgId}` });

@@ -8,6 +8,8 @@ import { HOLDERS_OF_ALL, type Holder, type Name, type Reader, type World } from 
 import type { Column } from "./table.ts";
 
 export type Boundary = {
+  /** The attack of the catalogue that the refusal meets, where it is one. */
+  attack?: string;
   condition: string;
   name: string;
   column: Column;
@@ -214,7 +216,10 @@ const REFUND_LIMITS: readonly Boundary[] = (
 
 const OTHER_PERSON: readonly Boundary[] = (["owner", "manager"] as const).flatMap((column) =>
   ["approveRefund", "declineRefund"].flatMap((name) =>
-    forAll([column], "c14", PAYMENTS + name, [onRefundOf("peer")], [onRefundOf(column)]),
+    forAll([column], "c14", PAYMENTS + name, [onRefundOf("peer")], [onRefundOf(column)]).map((boundary) => ({
+      attack: "D13",
+      ...boundary,
+    })),
   ),
 );
 
