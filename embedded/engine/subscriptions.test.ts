@@ -264,7 +264,7 @@ describe("a single read", () => {
     }
   });
 
-  test("of the clock is not answered from an earlier result", async () => {
+  test("M07 of the clock is not answered from an earlier result", async () => {
     const first = (await host.query("notes:time")) as number;
     while (Date.now() <= first) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(await host.query("notes:time")).toBeGreaterThan(first);

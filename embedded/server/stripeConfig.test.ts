@@ -109,7 +109,7 @@ test.each([
   ["twice", `${SECRET},${SECRET}`],
   ["with an empty neighbour", `${SECRET},`],
   ["with a space after the comma", `${SECRET}, whsec_${"B".repeat(32)}`],
-])("E13: a webhook secret that is %s stops the start", (_, secrets) => {
+])("E13 G07: a webhook secret that is %s stops the start", (_, secrets) => {
   expect(named({ ...LIVE, DAYBOOK_STRIPE_WEBHOOK_SECRETS: secrets })).toEqual([
     "DAYBOOK_STRIPE_WEBHOOK_SECRETS",
   ]);

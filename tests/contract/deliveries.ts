@@ -71,7 +71,7 @@ export function authenticityContract(open: Open): void {
     target = await openPayment(on);
   });
 
-  test("E01 E11 no header or junk is refused, what the SDK throws at least of all", async () => {
+  test("E01 E11 G05 no header or junk is refused, what the SDK throws at least of all", async () => {
     const seq = await headSeq(target.owner.client);
     const body = JSON.stringify(succeeded(target.intentId));
     const [, signature = ""] = (await headerFor(body)).split(",");
@@ -114,7 +114,7 @@ export function authenticityContract(open: Open): void {
     await expectUntouched(target, seq);
   });
 
-  test("E05 a signature is fresh for 300 seconds, before and after now", async () => {
+  test("E05 G03 a signature is fresh for 300 seconds, before and after now", async () => {
     const seq = await headSeq(target.owner.client);
     const body = JSON.stringify(eventOf("customer.created", { id: "cus_1", object: "customer" }));
     for (const age of [306, 3_600, -306, -3_600, -315_360_000]) {
@@ -127,7 +127,7 @@ export function authenticityContract(open: Open): void {
     await expectUntouched(target, seq);
   });
 
-  test("E07 a time that is no ten digits is refused, however well it is signed", async () => {
+  test("E07 G03 a time that is no ten digits is refused, however well it is signed", async () => {
     const body = JSON.stringify(succeeded(target.intentId));
     for (const t of [
       "NaN",

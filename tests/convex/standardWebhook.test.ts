@@ -8,7 +8,7 @@ const [first] = vectors.sign;
 if (first === undefined) throw new Error("no vectors");
 const { secret, id, payload: body } = first;
 
-test.each(vectors.sign)("signs $id as published", ({ secret, id, timestamp, payload, expected }) => {
+test.each(vectors.sign)("G01 signs $id as published", ({ secret, id, timestamp, payload, expected }) => {
   expect(webhookHeaders(secret, { id, at: new Date(timestamp * 1000), body: payload })).toEqual({
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
