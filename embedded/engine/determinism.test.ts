@@ -31,6 +31,12 @@ describe("queries and mutations can't use", () => {
       "EvalError",
     );
   });
+
+  test("a wait that stops the thread of all functions", async () => {
+    expect(messageOf(await host.engine.query(callOf("forbidden:attempt", { what: "wait" })))).toContain(
+      "Atomics.wait cannot be called in this context",
+    );
+  });
 });
 
 describe("what actions forget", () => {

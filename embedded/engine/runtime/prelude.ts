@@ -75,6 +75,11 @@ export const PRELUDE = `(hooks, platform, environment) => {
     },
   });
 
+  // Would stop the thread that all functions share, and without using it, which looks like a busy machine.
+  Atomics.wait = () => {
+    throw new TypeError("Atomics.wait cannot be called in this context");
+  };
+
   const levels = { debug: "DEBUG", trace: "DEBUG", log: "LOG", info: "INFO", warn: "WARN", error: "ERROR" };
   const console = { time() {}, timeEnd() {}, timeLog() {} };
   for (const [method, level] of Object.entries(levels)) {
